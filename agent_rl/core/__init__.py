@@ -1,0 +1,1 @@
+"""The words everybody speaks: message, task, trajectory, outcome, limits, registry. No torch, no network."""

@@ -1,0 +1,20 @@
+"""Errors that are meant for the person at the keyboard."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """Something the user can mend. The command line prints its text as one line, without a traceback."""
+
+
+def nearest(wrong: str, known: Iterable[str]) -> str:
+    """Return the hint `", did you mean 'right'?"` for a misspelt name, or `""` when nothing known is near."""
+    names = list(known)
+    # A key may be right but for the section it lies in, so its last part counts as well.
+    tails = {name.rsplit(".", 1)[-1]: name for name in reversed(names)}
+    for pool, query in ((names, wrong), (list(tails), wrong.rsplit(".", 1)[-1])):
+        found = difflib.get_close_matches(query, pool, n=1, cutoff=0.6)
+        if found:
+            return f", did you mean '{tails.get(found[0], found[0])}'?"
+    return ""

@@ -1,0 +1,143 @@
+"""Trajectory: the segments of an episode in order. Tokens, mask and positions are computed from them, never stored."""
+
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from agent_rl.core.message import Message
+from agent_rl.core.outcome import Cause, Failure, StopReason
+
+
+class Origin(StrEnum):
+    """Who wrote the tokens of a segment."""
+
+    PROMPT = "prompt"
+    ACTION = "action"  # sampled by the policy; the only origin that is trained
+    OBSERVATION = "observation"
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A run of tokens of one origin.
+
+    Attributes:
+        origin: Who wrote the tokens.
+        tokens: Token ids, exactly as the engine saw or sampled them.
+        logprobs: For an action, the log-probability (nats) of each token under the distribution it was drawn from,
+            before top_p and top_k; empty for the other origins.
+        weight_versions: For an action, the version of the policy's weights that sampled each token.
+    """
+
+    origin: Origin
+    tokens: tuple[int, ...]
+    logprobs: tuple[float, ...] = ()
+    weight_versions: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a segment whose parts do not fit together."""
+        expected = len(self.tokens) if self.origin is Origin.ACTION else 0
+        if not len(self.logprobs) == len(self.weight_versions) == expected:
+            raise ValueError(
+                f"a segment of {len(self.tokens)} {self.origin} tokens needs {expected} log-probabilities and weight "
+                f"versions, got {len(self.logprobs)} and {len(self.weight_versions)}"
+            )
+
+
+@dataclass
+class Turn:
+    """What one turn did: its reward, the tools it called, and where its time went (seconds)."""
+
+    reward: float = 0.0
+    tool_calls: int = 0
+    invalid_calls: int = 0
+    generate_seconds: float = 0.0
+    environment_seconds: float = 0.0
+
+
+@dataclass
+class Trajectory:
+    """One episode as the trainer, the store and the viewer see it.
+
+    Attributes:
+        task_id: The task.
+        sample: Which of the group's samples of the task this is, from 0.
+        attributes: The task's attributes, for breaking figures down.
+        segments: Prompt, action and observation tokens in order.
+        turns: One record per action segment.
+        messages: The same episode as chat messages.
+        components: Every reward component by name, summed over the episode, before weighting.
+        stop: Why it ended.
+        failure: What went wrong, if anything did.
+        seconds: Wall-clock time of the episode.
+    """
+
+    task_id: str
+    sample: int = 0
+    attributes: dict[str, Any] = field(default_factory=dict)
+    segments: list[Segment] = field(default_factory=list)
+    turns: list[Turn] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
+    components: dict[str, float] = field(default_factory=dict)
+    stop: StopReason = StopReason.FAILED
+    failure: Failure | None = None
+    seconds: float = 0.0
+
+    @property
+    def tokens(self) -> list[int]:
+        """All token ids in order, `[S]`."""
+        return [token for segment in self.segments for token in segment.tokens]
+
+    @property
+    def loss_mask(self) -> list[bool]:
+        """True at the tokens the policy sampled, `[S]`."""
+        return [segment.origin is Origin.ACTION for segment in self.segments for _ in segment.tokens]
+
+    @property
+    def action_logprobs(self) -> list[float]:
+        """Log-probabilities of the sampled tokens in order, `[A]` with A the number of true entries of the mask."""
+        return [logprob for segment in self.segments for logprob in segment.logprobs]
+
+    @property
+    def action_turns(self) -> list[int]:
+        """The turn of each sampled token, `[A]`."""
+        actions = (segment for segment in self.segments if segment.origin is Origin.ACTION)
+        return [turn for turn, segment in enumerate(actions) for _ in segment.tokens]
+
+    @property
+    def reward(self) -> float:
+        """The sum of the turns' rewards."""
+        return sum(turn.reward for turn in self.turns)
+
+    @property
+    def usable(self) -> bool:
+        """Whether the episode says something about the policy: false when infrastructure or environment failed."""
+        return self.failure is None or self.failure.cause is Cause.POLICY
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the trajectory as JSON-ready values; `from_json` restores it."""
+        return asdict(self) | {"reward": self.reward}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Trajectory":
+        """Restore a trajectory written by `to_json`."""
+        failure = data["failure"] and Failure(**data["failure"] | {"cause": Cause(data["failure"]["cause"])})
+        segments = [
+            Segment(Origin(s["origin"]), tuple(s["tokens"]), tuple(s["logprobs"]), tuple(s["weight_versions"]))
+            for s in data["segments"]
+        ]
+        rest = {key: value for key, value in data.items() if key != "reward"}
+        turns = [Turn(**turn) for turn in data["turns"]]
+        return cls(**rest | {"segments": segments, "turns": turns, "stop": StopReason(data["stop"]), "failure": failure})
+
+
+@dataclass
+class Group:
+    """The trajectories of one task that are compared with each other."""
+
+    task_id: str
+    trajectories: list[Trajectory]
+
+    @property
+    def usable(self) -> list[Trajectory]:
+        """The trajectories that say something about the policy."""
+        return [trajectory for trajectory in self.trajectories if trajectory.usable]

@@ -1,0 +1,86 @@
+"""AgentEnv: the environment contract, a `gymnasium.Env` for chat."""
+
+import asyncio
+import concurrent.futures
+from collections.abc import Coroutine
+from typing import Any, ClassVar, TypeVar
+
+import gymnasium
+
+from agent_rl.core.errors import UserError
+from agent_rl.core.message import Message
+from agent_rl.core.settings import Settings
+from agent_rl.core.task import Task, TaskSet
+from agent_rl.envs.spaces import ChatSpace, MessageSpace
+
+Observation = list[Message]
+ResetResult = tuple[Observation, dict[str, Any]]
+StepResult = tuple[Observation, float, bool, bool, dict[str, Any]]
+T = TypeVar("T")
+
+
+class AgentEnv(gymnasium.Env[Observation, Message]):
+    """An environment whose observations and actions are chat messages.
+
+    `reset` and `step` are Gymnasium's, to the letter; `areset` and `astep` are their asynchronous twins, which the
+    rollout uses. A subclass writes one of each pair, the other follows. An observation is the list of messages that are
+    new since the last action; an action is an assistant message.
+    """
+
+    Settings: ClassVar[type[Settings]] = Settings
+    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012  (Gymnasium declares it so)
+
+    def __init__(self, **settings: Any) -> None:
+        """Validate `settings` against the class's `Settings`."""
+        self.settings = self.Settings(**settings)
+        self.observation_space = ChatSpace()
+        self.action_space = MessageSpace()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Refuse a class that writes neither twin, which would call itself for ever."""
+        super().__init_subclass__(**kwargs)
+        for plain, twin in (("reset", "areset"), ("step", "astep")):
+            if getattr(cls, plain) is getattr(AgentEnv, plain) and getattr(cls, twin) is getattr(AgentEnv, twin):
+                raise TypeError(f"{cls.__name__} must define {plain} or {twin}")
+
+    def tasks(self, split: str) -> TaskSet:
+        """Return the task set of `split`; the same one at every call. Subclasses define it."""
+        raise UserError(f"{type(self).__name__} has no tasks")
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> ResetResult:
+        """Begin an episode and return its first messages and an info dictionary."""
+        return _wait_for(self.areset(seed=seed, options=options))
+
+    def step(self, action: Message) -> StepResult:
+        """Take an assistant message; return the new messages, the reward, terminated, truncated and info."""
+        return _wait_for(self.astep(action))
+
+    async def areset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> ResetResult:
+        """Do what `reset` does, without blocking the event loop."""
+        return await asyncio.to_thread(self.reset, seed=seed, options=options)
+
+    async def astep(self, action: Message) -> StepResult:
+        """Do what `step` does, without blocking the event loop."""
+        return await asyncio.to_thread(self.step, action)
+
+    def pick(self, options: dict[str, Any] | None) -> Task:
+        """Return the task that `options` names, or a random one of the split.
+
+        `options` may hold `task` (a `Task`), or `split` (default "train") and `task_id`.
+        """
+        chosen = (options or {}).get("task")
+        if isinstance(chosen, Task):
+            return chosen
+        tasks = self.tasks((options or {}).get("split", "train"))
+        task_id = (options or {}).get("task_id")
+        return tasks[task_id] if task_id is not None else tasks[int(self.np_random.integers(len(tasks)))]
+
+
+def _wait_for(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine from synchronous code, inside a running event loop too."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    with concurrent.futures.ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(asyncio.run, work).result()

@@ -1,0 +1,98 @@
+"""The environment `search`."""
+
+import functools
+import os
+from pathlib import Path
+from random import Random
+
+from pydantic import Field
+
+from agent_rl.core.errors import UserError, nearest
+from agent_rl.core.message import Message, assistant, tool_call
+from agent_rl.core.settings import Settings
+from agent_rl.core.task import Task, TaskSet
+from agent_rl.envs.reward import reward
+from agent_rl.envs.search import demonstrations
+from agent_rl.envs.search.corpus import World, load_world
+from agent_rl.envs.search.questions import SPLITS, chain_of, questions
+from agent_rl.envs.tool_env import Demonstration, ToolEnv
+from agent_rl.tools.search import PassageIndex
+from agent_rl.tools.tool import Tool, tool
+
+
+class SearchSettings(Settings):
+    """Settings of the environment `search`."""
+
+    results: int = Field(default=1, ge=1, le=10)
+    """Passages that one search returns."""
+    tool: bool = True
+    """Whether the search tool is offered; without it the questions must be answered from memory."""
+
+
+class Search(ToolEnv):
+    """Questions on world geography of one, two or three hops; the tool finds one fact at a time."""
+
+    Settings = SearchSettings
+    settings: SearchSettings
+
+    @tool
+    def search(self, query: str) -> str:
+        """Find a fact."""
+        found = passage_index().search(query, self.settings.results)
+        return "\n".join(found) or "Nothing found."
+
+    @reward
+    def correct(self, task: Task, answer: str) -> float:
+        """1 when what follows `Answer:` is the answer, letter case and white space aside, else 0."""
+        return float(_normal(answer.rpartition("Answer:")[2]) == _normal(task.answer))
+
+    def tools(self) -> list[Tool]:
+        """Return the search tool, unless it is switched off."""
+        return super().tools() if self.settings.tool else []
+
+    def tasks(self, split: str) -> TaskSet:
+        """Return the questions of "train" or "test"; no country is on a chain of both."""
+        if split not in SPLITS:
+            raise UserError(f"unknown split '{split}'{nearest(split, SPLITS)} (there are: {', '.join(SPLITS)})")
+        return task_set(split)
+
+    def demonstrate(self, rng: Random) -> Demonstration:
+        """Return a conversation of a deliberately imperfect searcher in a world invented for it."""
+        return Demonstration(demonstrations.conversation(rng), [tool.schema() for tool in self.tools()])
+
+    def solution(self, task: Task) -> list[Message]:
+        """Return the searches of the task's chain and its answer."""
+        searches = [assistant("", [tool_call("search", {"query": hop.query})]) for hop in chain_of(task)]
+        return [*searches, assistant(f"Answer: {task.answer}")]
+
+
+@functools.cache
+def world() -> World:
+    """Return the world, read once."""
+    return load_world()
+
+
+@functools.cache
+def passage_index() -> PassageIndex:
+    """Return the index over the world's passages, built once and kept in the cache folder."""
+    folder = cache_folder() / f"search-{world().fingerprint()}"
+    try:
+        return PassageIndex(folder)
+    except (OSError, ValueError):
+        return PassageIndex.build(world().passages(), folder)
+
+
+@functools.cache
+def task_set(split: str) -> TaskSet:
+    """Return the tasks of a split, the same ones at every call."""
+    return TaskSet(list(questions(world(), passage_index(), split)), split)
+
+
+def cache_folder() -> Path:
+    """Return where built indexes are kept: `AGENT_RL_CACHE`, or `agent_rl` in the user's cache folder."""
+    base = os.environ.get("AGENT_RL_CACHE")
+    return Path(base) if base else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "agent_rl"
+
+
+def _normal(text: str) -> str:
+    return " ".join(text.split()).casefold()

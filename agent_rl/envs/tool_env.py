@@ -1,0 +1,88 @@
+"""ToolEnv: the agent calls tools until it answers in plain text, then the rewards are computed."""
+
+import asyncio
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+import gymnasium
+
+from agent_rl.core.errors import UserError
+from agent_rl.core.message import Message, ToolCall, tool_call, tool_result
+from agent_rl.core.task import Task
+from agent_rl.envs.base import AgentEnv, ResetResult, StepResult
+from agent_rl.envs.reward import Reward
+from agent_rl.tools.tool import Tool
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """A conversation to imitate: its messages, and the tools that its prompt offers."""
+
+    messages: list[Message]
+    tools: list[dict[str, Any]]
+
+
+class ToolEnv(AgentEnv):
+    """An environment made of tools (`@tool`), rewards (`@reward`) and tasks (`tasks(split)`)."""
+
+    task: Task
+    messages: list[Message]
+
+    def tools(self) -> list[Tool]:
+        """Return the tools of the episode: by default every `@tool` of the class, in the order of declaration."""
+        return [getattr(self, name) for name, value in _declared(type(self)).items() if isinstance(value, Tool)]
+
+    def rewards(self) -> list[Reward]:
+        """Return the reward components: every `@reward` of the class."""
+        return [getattr(self, name) for name, value in _declared(type(self)).items() if isinstance(value, Reward)]
+
+    def demonstrate(self, rng: Random) -> Demonstration:
+        """Return a conversation for supervised training. Environments that can show one define it."""
+        raise UserError(f"{type(self).__name__} has no demonstrations")
+
+    def solution(self, task: Task) -> list[Message]:
+        """Return the assistant messages that solve `task`, for `agent-rl check`. Environments that can define it."""
+        raise UserError(f"{type(self).__name__} has no solutions")
+
+    async def areset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> ResetResult:
+        """Begin an episode. `info` names the task and describes the tools for the chat template."""
+        gymnasium.Env.reset(self, seed=seed)
+        self.task = self.pick(options)
+        self.messages = list(self.task.messages)
+        return list(self.messages), {"task_id": self.task.id, "tools": [tool.schema() for tool in self.tools()]}
+
+    async def astep(self, action: Message) -> StepResult:
+        """Answer the tool calls of `action`, all at once and in order; without any, the episode ends with its reward."""
+        self.messages.append(action)
+        calls = action.get("tool_calls", [])
+        invalid = action.get("invalid_tool_calls", [])
+        if not calls and not invalid:
+            components = self._score(action)
+            reward = sum(part.weight * components[part.name] for part in self.rewards())
+            return [], reward, True, False, {"components": components}
+        results = await asyncio.gather(*(self._answer(call) for call in calls))
+        errors = [tool_result(f"Error: {bad['error']}", tool_call("", {}, len(calls) + i)) for i, bad in enumerate(invalid)]
+        observation = [*results, *errors]
+        self.messages.extend(observation)
+        return observation, 0.0, False, False, {"components": {}}
+
+    async def _answer(self, call: ToolCall) -> Message:
+        tools = {tool.name: tool for tool in self.tools()}
+        name = call["function"]["name"]
+        if name not in tools:
+            known = ", ".join(tools) or "none"
+            return tool_result(f"Error: there is no tool '{name}' (there are: {known})", call)
+        return await tools[name].call(call)
+
+    def _score(self, action: Message) -> dict[str, float]:
+        episode = {"task": self.task, "answer": action["content"], "messages": self.messages}
+        return {part.name: part(**episode) for part in self.rewards()}
+
+
+def _declared(cls: type) -> dict[str, Any]:
+    """Return the attributes of a class and its bases in the order of declaration, overridden ones once."""
+    found: dict[str, Any] = {}
+    for base in reversed(cls.__mro__):
+        found |= vars(base)
+    return found

@@ -1,0 +1,67 @@
+"""Packed batches: sequences one behind the other, no padding; log-probabilities of the tokens that are trained."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Sequences one behind the other.
+
+    Attributes:
+        tokens: Token ids, `[1, S]`.
+        positions: Position of each token within its sequence, `[1, S]`.
+        segments: Length of each sequence; they sum to `S`.
+        targets: Places in `S` of the tokens that are trained, `[A]`, ascending.
+    """
+
+    tokens: Tensor
+    positions: Tensor
+    segments: list[int]
+    targets: Tensor
+
+
+def pack(sequences: Sequence[tuple[Sequence[int], Sequence[bool]]]) -> Packed:
+    """Pack `(tokens, mask)` pairs; a token with a true mask is trained.
+
+    Raises:
+        ValueError: A mask is not as long as its tokens, or is true at the first token, which nothing predicts.
+    """
+    for tokens, mask in sequences:
+        if len(tokens) != len(mask) or (mask and mask[0]):
+            raise ValueError(f"a mask of {len(mask)} for {len(tokens)} tokens, or the first token is to be trained")
+    segments = [len(tokens) for tokens, _ in sequences]
+    trained = torch.tensor([flag for _, mask in sequences for flag in mask])
+    return Packed(
+        tokens=torch.tensor([[token for tokens, _ in sequences for token in tokens]]),
+        positions=torch.cat([torch.arange(length) for length in segments])[None],
+        segments=segments,
+        targets=trained.nonzero()[:, 0],
+    )
+
+
+def target_logits(model: PreTrainedModel, packed: Packed, temperature: float = 1.0) -> Tensor:
+    """Return the logits that predict the trained tokens, divided by `temperature`, `[A, V]`.
+
+    Logits are computed for trained tokens only: prompts and tool results cost no vocabulary.
+    """
+    hidden = model.get_decoder()(
+        input_ids=packed.tokens, position_ids=packed.positions, use_cache=False, segments=packed.segments
+    ).last_hidden_state[0]
+    logits: Tensor = model.get_output_embeddings()(hidden[packed.targets - 1]).float()
+    return logits if temperature == 1.0 else logits / temperature
+
+
+def chosen_logprobs(logits: Tensor, packed: Packed) -> Tensor:
+    """Return the log-probability (nats) of each trained token, `[A]`, from `target_logits`."""
+    return logits.log_softmax(-1).gather(1, packed.tokens[0, packed.targets][:, None])[:, 0]
+
+
+def entropies(logits: Tensor) -> Tensor:
+    """Return the entropy (nats) of each predicted distribution, `[A]`."""
+    logprobs = logits.log_softmax(-1)
+    return -(logprobs.exp() * logprobs).sum(-1)

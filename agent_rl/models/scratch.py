@@ -1,0 +1,61 @@
+"""A small model and its tokenizer from nothing: how the shipped tiny model begins."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
+
+CONTROL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+TAGS = ("<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>")
+_WORD = r"[\p{L}\p{M}]"
+_PIECES = rf" ?{_WORD}+|[^\p{{L}}\p{{M}}]+?(?= ?{_WORD}|$)"
+"""Words with the space before them, and what lies between words as one piece: a name is the same tokens wherever it
+follows a space, and the punctuation of a tool call costs one token a run."""
+
+
+def train_tokenizer(texts: Iterable[str], size: int) -> PreTrainedTokenizerFast:
+    """Return a byte-level BPE tokenizer of `size` tokens with the Hermes chat template, trained on `texts`."""
+    tokenizer = Tokenizer(models.BPE())
+    split = pre_tokenizers.Split(Regex(_PIECES), behavior="isolated")
+    bytes_ = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([split, bytes_])
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=size - len(CONTROL) - len(TAGS), initial_alphabet=alphabet, show_progress=False
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.add_special_tokens(list(CONTROL))
+    tokenizer.add_tokens(list(TAGS))
+    template = (Path(__file__).parent / "chat_template.jinja").read_text(encoding="utf-8")
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        eos_token="<|im_end|>",
+        pad_token="<|endoftext|>",
+        chat_template=template,
+        clean_up_tokenization_spaces=False,
+        model_max_length=1024,
+    )
+
+
+def new_model(vocabulary: int, eos_token_id: int, pad_token_id: int, seed: int) -> Qwen3ForCausalLM:
+    """Return a Qwen3 model of 0.85 million parameters (at 512 tokens) with random weights drawn from `seed`."""
+    config = Qwen3Config(
+        vocab_size=vocabulary,
+        hidden_size=128,
+        intermediate_size=384,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=32,
+        max_position_embeddings=1024,
+        tie_word_embeddings=True,
+        eos_token_id=eos_token_id,
+        pad_token_id=pad_token_id,
+        bos_token_id=None,
+        dtype="float32",
+    )
+    torch.manual_seed(seed)
+    return Qwen3ForCausalLM(config)
