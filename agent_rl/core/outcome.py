@@ -11,7 +11,6 @@ class StopReason(StrEnum):
     TURN_LIMIT = "turn_limit"  # the environment's or the rollout's number of turns was used up
     TURN_LENGTH = "turn_length"  # one turn used up its tokens without a stop token
     EPISODE_LENGTH = "episode_length"  # the episode used up its tokens
-    DEADLINE = "deadline"  # the policy used up the time of the episode
     FAILED = "failed"  # see the failure
 
 

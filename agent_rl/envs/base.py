@@ -2,7 +2,8 @@
 
 import asyncio
 import concurrent.futures
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 import gymnasium
@@ -17,6 +18,15 @@ Observation = list[Message]
 ResetResult = tuple[Observation, dict[str, Any]]
 StepResult = tuple[Observation, float, bool, bool, dict[str, Any]]
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was checked: whether it holds, and what was seen. `passed` is None where there is only a figure."""
+
+    name: str
+    passed: bool | None
+    seen: str
 
 
 class AgentEnv(gymnasium.Env[Observation, Message]):
@@ -46,6 +56,10 @@ class AgentEnv(gymnasium.Env[Observation, Message]):
     def tasks(self, split: str) -> TaskSet:
         """Return the task set of `split`; the same one at every call. Subclasses define it."""
         raise UserError(f"{type(self).__name__} has no tasks")
+
+    def check(self) -> Iterator[Finding]:
+        """Yield what `agent-rl check` is to say of this environment beside what it says of every one."""
+        yield from ()
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> ResetResult:
         """Begin an episode and return its first messages and an info dictionary."""

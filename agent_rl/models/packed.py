@@ -24,6 +24,10 @@ class Packed:
     segments: list[int]
     targets: Tensor
 
+    def to(self, device: torch.device) -> "Packed":
+        """Return the batch on `device`."""
+        return Packed(self.tokens.to(device), self.positions.to(device), self.segments, self.targets.to(device))
+
 
 def pack(sequences: Sequence[tuple[Sequence[int], Sequence[bool]]]) -> Packed:
     """Pack `(tokens, mask)` pairs; a token with a true mask is trained.

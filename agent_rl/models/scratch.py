@@ -1,11 +1,14 @@
 """A small model and its tokenizer from nothing: how the shipped tiny model begins."""
 
-from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
+from transformers.utils.chat_template_utils import render_jinja_template
+
+from agent_rl.core.message import Message
 
 CONTROL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 TAGS = ("<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>")
@@ -15,8 +18,12 @@ _PIECES = rf" ?{_WORD}+|[^\p{{L}}\p{{M}}]+?(?= ?{_WORD}|$)"
 follows a space, and the punctuation of a tool call costs one token a run."""
 
 
-def train_tokenizer(texts: Iterable[str], size: int) -> PreTrainedTokenizerFast:
-    """Return a byte-level BPE tokenizer of `size` tokens with the Hermes chat template, trained on `texts`."""
+def train_tokenizer(
+    conversations: list[list[Message]], tools: list[dict[str, Any]], size: int
+) -> PreTrainedTokenizerFast:
+    """Return a byte-level BPE tokenizer of `size` tokens with the Hermes chat template, trained on `conversations`."""
+    template = (Path(__file__).parent / "chat_template.jinja").read_text(encoding="utf-8")
+    texts, _ = render_jinja_template(conversations=conversations, chat_template=template, tools=tools)
     tokenizer = Tokenizer(models.BPE())
     split = pre_tokenizers.Split(Regex(_PIECES), behavior="isolated")
     bytes_ = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
@@ -29,7 +36,6 @@ def train_tokenizer(texts: Iterable[str], size: int) -> PreTrainedTokenizerFast:
     tokenizer.train_from_iterator(texts, trainer)
     tokenizer.add_special_tokens(list(CONTROL))
     tokenizer.add_tokens(list(TAGS))
-    template = (Path(__file__).parent / "chat_template.jinja").read_text(encoding="utf-8")
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         eos_token="<|im_end|>",

@@ -2,6 +2,7 @@
 
 import functools
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
@@ -11,8 +12,10 @@ from agent_rl.core.errors import UserError, nearest
 from agent_rl.core.message import Message, assistant, tool_call
 from agent_rl.core.settings import Settings
 from agent_rl.core.task import Task, TaskSet
+from agent_rl.envs.base import Finding
 from agent_rl.envs.reward import reward
 from agent_rl.envs.search import demonstrations
+from agent_rl.envs.search.check import check_questions, check_splits
 from agent_rl.envs.search.corpus import World, load_world
 from agent_rl.envs.search.questions import SPLITS, chain_of, questions
 from agent_rl.envs.tool_env import Demonstration, ToolEnv
@@ -55,6 +58,12 @@ class Search(ToolEnv):
         if split not in SPLITS:
             raise UserError(f"unknown split '{split}'{nearest(split, SPLITS)} (there are: {', '.join(SPLITS)})")
         return task_set(split)
+
+    def check(self) -> Iterator[Finding]:
+        """Prove the questions: every chain answered hop by hop, no constant answer, no answer in one shot."""
+        for split in SPLITS:
+            yield from check_questions(list(task_set(split)), passage_index(), split)
+        yield check_splits(list(task_set("train")), list(task_set("test")))
 
     def demonstrate(self, rng: Random) -> Demonstration:
         """Return a conversation of a deliberately imperfect searcher in a world invented for it."""

@@ -1,0 +1,46 @@
+"""agent_rl: train language-model agents by reinforcement learning in environments that take many turns.
+
+The public names are imported when they are first used, so that `import agent_rl` is quick.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from agent_rl.core.task import Task, TaskSet
+    from agent_rl.core.trajectory import Trajectory
+    from agent_rl.envs.base import AgentEnv
+    from agent_rl.envs.registration import make, register_env
+    from agent_rl.envs.reward import reward
+    from agent_rl.envs.tool_env import ToolEnv
+    from agent_rl.tools.tool import Tool, ToolPolicy, tool
+
+_HOMES = {
+    "AgentEnv": "agent_rl.envs.base",
+    "Task": "agent_rl.core.task",
+    "TaskSet": "agent_rl.core.task",
+    "Tool": "agent_rl.tools.tool",
+    "ToolEnv": "agent_rl.envs.tool_env",
+    "ToolPolicy": "agent_rl.tools.tool",
+    "Trajectory": "agent_rl.core.trajectory",
+    "make": "agent_rl.envs.registration",
+    "register_env": "agent_rl.envs.registration",
+    "reward": "agent_rl.envs.reward",
+    "tool": "agent_rl.tools.tool",
+}
+
+__all__ = [
+    "AgentEnv", "Task", "TaskSet", "Tool", "ToolEnv", "ToolPolicy", "Trajectory", "make", "register_env", "reward", "tool",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its home."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'agent_rl' has no attribute '{name}'")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """Name the public names."""
+    return sorted(__all__)

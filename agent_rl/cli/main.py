@@ -1,0 +1,60 @@
+"""`agent-rl`: dispatch, and errors as one line."""
+
+import argparse
+import logging
+import sys
+import warnings
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+
+from agent_rl.core.errors import UserError
+
+COMMANDS = {
+    "train": "train a policy by reinforcement learning",
+    "eval": "measure a model on an environment",
+    "sft": "train a model on an environment's demonstrations",
+    "check": "prove an environment without a model",
+    "list": "list environments, models, algorithms, engines and trackers",
+}
+EXIT_ERROR, EXIT_INTERRUPTED = 1, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit status."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    parser = _parser()
+    # The command's own module, with torch and all, is imported only when the command is run or asked for help.
+    chosen = next((word for word in words if not word.startswith("-")), None)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, formatter_class=argparse.RawDescriptionHelpFormatter)
+        if name == chosen:
+            import_module(f"agent_rl.cli.{name}").configure(command)
+    parsed = parser.parse_args(words)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    warnings.filterwarnings("ignore", module="(transformers|torch|swanlab|gymnasium).*")
+    try:
+        status: int = parsed.run(parsed)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_ERROR
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return EXIT_ERROR
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="agent-rl", description="Train language-model agents by reinforcement learning.", allow_abbrev=False
+    )
+    try:
+        installed = version("agent-rl")
+    except PackageNotFoundError:
+        installed = "not installed"
+    parser.add_argument("--version", action="version", version=f"agent-rl {installed}")
+    return parser

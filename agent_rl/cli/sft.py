@@ -1,0 +1,29 @@
+"""`agent-rl sft`."""
+
+import argparse
+import sys
+
+from agent_rl.cli.common import add_words, create_run
+from agent_rl.config import compose, validate
+from agent_rl.tracking import make_tracker
+from agent_rl.tracking.console import Console
+from agent_rl.trainer.settings import SftConfig
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Describe the command."""
+    add_words(parser, SftConfig, "agent-rl sft env=search model=tiny sft.from_scratch=true out=runs/tiny")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train on demonstrations."""
+    from agent_rl.trainer.sft import train_on_demonstrations
+
+    config = validate(SftConfig, compose("sft", arguments.words))
+    folder = create_run(config.out, f"sft-{config.env.name}", config, ["agent-rl", *sys.argv[1:]])
+    with Console() as console:
+        checkpoint = train_on_demonstrations(config, folder, make_tracker("jsonl", folder, "agent_rl"), console)
+    print(f"trained {config.sft.steps} steps; the model is in {checkpoint}")
+    print(f"next: agent-rl eval env={config.env.name} model={folder.path}")
+    return 0

@@ -1,0 +1,126 @@
+"""`agent-rl train`."""
+
+import argparse
+import fcntl
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from agent_rl.cli.common import add_words, create_run, take_word
+from agent_rl.config import compose, validate
+from agent_rl.core.errors import UserError
+from agent_rl.core.files import write_text_atomic
+from agent_rl.tracking.console import Console
+from agent_rl.tracking.run_folder import RunFolder
+from agent_rl.trainer.settings import TrainConfig
+
+_MAY_CHANGE = {"trainer.steps", "tracker", "out"}
+"""What a resumed run may set anew."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Describe the command."""
+    add_words(parser, TrainConfig, "agent-rl train env=search algorithm=grpo model=tiny trainer.steps=40")
+    parser.add_argument("--dry-run", action="store_true", help="print the configuration and the arithmetic, train nothing")
+    parser.epilog = f"resume=RUN continues a run that was stopped or killed.\n\n{parser.epilog}"
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train, or say what would be done."""
+    resumed, words = take_word(arguments.words, "resume")
+    base = _recorded(RunFolder.open(Path(resumed))) if resumed else None
+    config = validate(TrainConfig, compose("train", words, base))
+    if resumed and base is not None:
+        _refuse_changes(base, config.model_dump(mode="json"))
+    if arguments.dry_run:
+        return _dry_run(config)
+    from agent_rl.trainer.run import train  # loads torch
+
+    folder = RunFolder.open(Path(resumed)) if resumed else create_run(
+        config.out, f"{config.env.name.replace('/', '-')}-{config.algorithm.name}", config, ["agent-rl", *sys.argv[1:]]
+    )
+    facts = json.loads(folder.run_json.read_text(encoding="utf-8"))
+    with _alone(folder), Console() as console:
+        if resumed:
+            _record_steps(folder, config)
+        try:
+            summary = train(config, folder, console, facts)
+        except KeyboardInterrupt:
+            console.line(f"interrupted; continue with: agent-rl train resume={folder.path}")
+            raise
+    _conclude(config, folder, summary)
+    return 0
+
+
+def _dry_run(config: TrainConfig) -> int:
+    from agent_rl.trainer.plan import explain
+
+    print(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
+    print("\n".join(explain(config)))
+    return 0
+
+
+def _conclude(config: TrainConfig, folder: RunFolder, summary: dict[str, Any]) -> None:
+    """Say in three lines what was reached, where it lies, and what to type next."""
+    kinds = [("greedy", "before", "after"), ("sampled", "before_sampled", "after_sampled")]
+    rises = [
+        f"{summary[before]:.3f} -> {summary[after]:.3f} ({kind})"
+        for kind, before, after in kinds
+        if before in summary and after in summary
+    ]
+    reached = f"held-out success {', '.join(rises)}" if rises else f"{summary['steps']} steps"
+    print(f"reached: {reached} in {summary['steps']} steps, {summary['seconds']:.0f} s of training")
+    print(f"lies in: {folder.path} (report.html, learning_curve.png, checkpoints, trajectories)")
+    print(f"next:    agent-rl eval env={config.env.name} model={folder.path} split={config.eval.split}")
+
+
+def _recorded(folder: RunFolder) -> dict[str, Any]:
+    try:
+        values: dict[str, Any] = yaml.safe_load(folder.config_yaml.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise UserError(f"the configuration of {folder.path} cannot be read: {error}") from error
+    return values
+
+
+def _refuse_changes(recorded: dict[str, Any], wanted: dict[str, Any]) -> None:
+    old, new = _flat(recorded), _flat(wanted)
+    changed = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key) and key not in _MAY_CHANGE)
+    if changed:
+        key = changed[0]
+        raise UserError(f"a resumed run keeps its settings, but {key} was {old.get(key)!r} and is {new.get(key)!r} now")
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat
+
+
+def _record_steps(folder: RunFolder, config: TrainConfig) -> None:
+    """Write the configuration again, for a resumed run that is to be longer."""
+    if folder.summary_json.exists():
+        done = json.loads(folder.summary_json.read_text(encoding="utf-8"))["steps"]
+        if done >= config.trainer.steps:
+            raise UserError(f"{folder.path} is complete ({done} steps); to go on, give more: trainer.steps={done + 20}")
+        folder.summary_json.unlink()
+        for figures in folder.evaluations.glob("after*.json"):
+            figures.unlink()
+    write_text_atomic(folder.config_yaml, yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
+
+
+@contextmanager
+def _alone(folder: RunFolder) -> Iterator[None]:
+    """Hold the folder, so that no second process writes into it; the system lets go when this one dies."""
+    with (folder.path / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UserError(f"another process is working in {folder.path}") from error
+        yield

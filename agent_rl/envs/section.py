@@ -1,0 +1,34 @@
+"""The `env` section of a configuration: which environment, with that environment's own settings."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, model_validator
+
+from agent_rl.envs.base import AgentEnv
+from agent_rl.envs.registration import environment, make
+
+
+class EnvSection(BaseModel):
+    """`name`, and beside it the settings of the environment that it names."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
+
+    name: str = "search"
+    """A registered environment, or FILE.py:CLASS."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _known(cls, values: Any, handler: ModelWrapValidatorHandler["EnvSection"]) -> "EnvSection":
+        """Let the environment's own class judge its settings, so that errors name their keys."""
+        section = handler(values)
+        environment(section.name).Settings.model_validate(section.settings)
+        return section
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What stands beside the name."""
+        return dict(self.model_extra or {})
+
+    def build(self) -> AgentEnv:
+        """Return a new environment."""
+        return make(self.name, **self.settings)

@@ -1,0 +1,82 @@
+"""Loading models and tokenizers: the shipped one, a run's checkpoint, a folder, or a Hugging Face name."""
+
+import json
+from pathlib import Path
+from typing import Literal
+
+import torch
+import transformers
+from pydantic import Field
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from agent_rl.core.errors import UserError
+from agent_rl.core.settings import Settings
+from agent_rl.models import attention
+
+SHIPPED = Path(__file__).parent / "tiny"
+
+
+class ModelSettings(Settings):
+    """Which model."""
+
+    path: str = "tiny"
+    """`tiny` (shipped with the package), a run folder, a folder in Hugging Face format, or a name on the Hugging Face hub."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Type of the weights."""
+    device: str = Field(default="auto", pattern="^(auto|cpu|cuda(:[0-9]+)?)$")
+    """`cpu`, `cuda`, or `auto`: a GPU if there is one."""
+
+
+def resolve(path: str) -> str:
+    """Return the folder, or the name on the hub, that `path` stands for.
+
+    Raises:
+        UserError: `path` looks like a folder and is none, or is a run without a checkpoint.
+    """
+    if path == "tiny":
+        return str(SHIPPED)
+    folder = Path(path)
+    if (folder / "run.json").is_file():
+        checkpoints = sorted((folder / "checkpoints").glob("step_*/config.json"))
+        if not checkpoints:
+            raise UserError(f"the run {folder} has no checkpoint yet")
+        return str(checkpoints[-1].parent)
+    looks_local = folder.is_absolute() or path.startswith(".") or path.count("/") != 1
+    if not folder.exists() and looks_local:
+        raise UserError(f"model '{path}': there is no such folder, and it is not a name on the Hugging Face hub")
+    if folder.exists() and not (folder / "config.json").is_file():
+        raise UserError(f"model '{path}': the folder has no config.json, so it is no checkpoint in Hugging Face format")
+    return path
+
+
+def load_model(settings: ModelSettings) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Load a causal model with `agent_rl`'s attention, and its tokenizer.
+
+    Raises:
+        UserError: There is no such model, or its files are damaged.
+    """
+    place = resolve(settings.path)
+    transformers.logging.disable_progress_bar()
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(place)
+        model = AutoModelForCausalLM.from_pretrained(
+            place, dtype=getattr(torch, settings.dtype), attn_implementation=attention.NAME
+        )
+    except (OSError, ValueError, RuntimeError, KeyError, json.JSONDecodeError) as error:
+        raise UserError(f"model '{settings.path}' cannot be loaded from {place}: {_first_line(error)}") from error
+    except Exception as error:  # safetensors and tokenizers raise types of their own for damaged files
+        if type(error).__module__.split(".")[0] not in ("builtins", "safetensors_rust", "safetensors", "tokenizers"):
+            raise
+        raise UserError(f"model '{settings.path}' is damaged ({place}): {_first_line(error)}") from error
+    return model.to(device_of(settings)).eval(), tokenizer
+
+
+def device_of(settings: ModelSettings) -> torch.device:
+    """Return the device that `settings` mean on this machine."""
+    if settings.device != "auto":
+        return torch.device(settings.device)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

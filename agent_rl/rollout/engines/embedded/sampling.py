@@ -1,0 +1,62 @@
+"""Drawing tokens from logits, each request from its own random stream."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from agent_rl.rollout.engines.base import Sampling
+
+
+class Stream:
+    """The uniform numbers of one request, drawn from its seed in blocks."""
+
+    _BLOCK = 64
+
+    def __init__(self, seed: int) -> None:
+        """Begin the stream of `seed`."""
+        self._generator = np.random.Generator(np.random.Philox(seed))
+        self._numbers: list[float] = []
+
+    def next(self) -> float:
+        """Return the next number in [0, 1)."""
+        if not self._numbers:
+            self._numbers = self._generator.random(self._BLOCK).tolist()[::-1]
+        return self._numbers.pop()
+
+
+def draw(logits: Tensor, samplings: list[Sampling], uniforms: list[float]) -> tuple[Tensor, Tensor]:
+    """Draw one token per row by inverting the cumulative distribution.
+
+    Args:
+        logits: `[B, V]`.
+        samplings: How each row is drawn, `[B]`.
+        uniforms: One number in [0, 1) per row, `[B]`.
+
+    Returns:
+        Tokens `[B]` and their log-probabilities `[B]` (nats), before top_p and top_k.
+    """
+    device = logits.device
+    temperatures = torch.tensor([s.temperature or 1.0 for s in samplings], device=device)[:, None]
+    logprobs = (logits.float() / temperatures).log_softmax(-1)
+    probabilities = logprobs.exp()
+    if any(s.top_k or s.top_p < 1.0 for s in samplings):
+        probabilities = _truncate(probabilities, samplings)
+    cumulative = probabilities.cumsum(-1)
+    targets = torch.tensor(uniforms, device=device, dtype=cumulative.dtype)[:, None] * cumulative[:, -1:]
+    # right=True never lands on a token of probability 0; rounding may leave the target at the very end.
+    tokens = torch.searchsorted(cumulative, targets, right=True)[:, 0].clamp_(max=logits.shape[1] - 1)
+    greedy = torch.tensor([s.temperature == 0.0 for s in samplings], device=device)
+    tokens = torch.where(greedy, logits.argmax(-1), tokens)
+    return tokens, logprobs.gather(1, tokens[:, None])[:, 0]
+
+
+def _truncate(probabilities: Tensor, samplings: list[Sampling]) -> Tensor:
+    """Set what top_k and top_p leave out to 0."""
+    size = probabilities.shape[1]
+    device = probabilities.device
+    top_k = torch.tensor([s.top_k or size for s in samplings], device=device)[:, None]
+    top_p = torch.tensor([s.top_p for s in samplings], device=device)[:, None]
+    ordered, order = probabilities.sort(dim=-1, descending=True, stable=True)
+    before = ordered.cumsum(-1) - ordered
+    kept = (torch.arange(size, device=device) < top_k) & (before < top_p)
+    return torch.zeros_like(probabilities).scatter_(1, order, ordered * kept)

@@ -1,0 +1,26 @@
+"""The store: trajectories in files, one JSON line each, compressed with zstandard."""
+
+import io
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import zstandard
+
+from agent_rl.core.files import open_atomic
+from agent_rl.core.trajectory import Trajectory
+
+
+def write_trajectories(path: Path, trajectories: Iterable[Trajectory]) -> None:
+    """Write a `.jsonl.zst` file, whole or not at all."""
+    compressor = zstandard.ZstdCompressor()
+    with open_atomic(path) as file, compressor.stream_writer(file, closefd=False) as stream:
+        for trajectory in trajectories:
+            stream.write(json.dumps(trajectory.to_json()).encode() + b"\n")
+
+
+def read_trajectories(path: Path) -> Iterator[Trajectory]:
+    """Yield the trajectories of a `.jsonl.zst` file, one at a time."""
+    with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
+        for line in io.TextIOWrapper(stream, encoding="utf-8"):
+            yield Trajectory.from_json(json.loads(line))

@@ -1,0 +1,1 @@
+"""The trainer: the loop, algorithms, batches, workers, checkpoints, supervised training."""

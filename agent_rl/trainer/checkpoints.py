@@ -1,0 +1,43 @@
+"""Checkpoints: complete or not there at all, in Hugging Face format, with the trainer's state beside."""
+
+import os
+import shutil
+from pathlib import Path
+
+from transformers import PreTrainedTokenizerBase
+
+from agent_rl.tracking.run_folder import RunFolder
+from agent_rl.trainer.workers import PolicyWorker
+
+
+def prepare_checkpoint(folder: RunFolder, step: int, policy: PolicyWorker, tokenizer: PreTrainedTokenizerBase) -> Path:
+    """Write the checkpoint of `step` (steps done) beside its place and return where it is; `commit_checkpoint` moves it."""
+    work = folder.checkpoints / f".step_{step:06d}"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    policy.save(work)
+    tokenizer.save_pretrained(work)
+    for file in work.iterdir():
+        with file.open("rb") as written:
+            os.fsync(written.fileno())
+    return work
+
+
+def commit_checkpoint(work: Path, keep: int) -> Path:
+    """Give a prepared checkpoint its name, in one step, and remove all but the newest `keep`.
+
+    A process that is killed before leaves the checkpoints that were there; one that is killed after has this one.
+    """
+    final = work.parent / work.name.removeprefix(".")
+    shutil.rmtree(final, ignore_errors=True)
+    work.rename(final)
+    for old in sorted(work.parent.glob("step_*"))[:-keep]:
+        shutil.rmtree(old, ignore_errors=True)
+    return final
+
+
+def newest_checkpoint(folder: RunFolder) -> tuple[Path, int] | None:
+    """Return the newest checkpoint and its step, or None."""
+    found = sorted(folder.checkpoints.glob("step_*"))
+    return (found[-1], int(found[-1].name.removeprefix("step_"))) if found else None
+

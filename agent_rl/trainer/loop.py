@@ -1,0 +1,122 @@
+"""The training loop."""
+
+import functools
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from random import Random
+
+from agent_rl.core.seeds import derive
+from agent_rl.core.task import Task, TaskSet
+from agent_rl.core.trajectory import Group
+from agent_rl.rollout.engines.base import Engine
+from agent_rl.rollout.manager import RolloutManager
+from agent_rl.trainer.algorithms import Algorithm
+from agent_rl.trainer.batches import Sample, make_batch, mini_batches
+from agent_rl.trainer.metrics import peak_memory_mb, rollout_metrics
+from agent_rl.trainer.recorder import Recorder
+from agent_rl.trainer.settings import TrainConfig
+from agent_rl.trainer.workers import PolicyWorker
+
+
+@dataclass
+class Loop:
+    """The parts of a run, and the loop over them."""
+
+    config: TrainConfig
+    tasks: TaskSet
+    rollouts: RolloutManager
+    engine: Engine
+    policy: PolicyWorker
+    algorithm: Algorithm
+    recorder: Recorder
+    clock: "Clock" = field(init=False)
+
+    def run(self, first: int) -> None:
+        """Train from step `first` (counted from 0) to the last."""
+        for step in range(first, self.config.trainer.steps):
+            self.clock = Clock(self.recorder)
+            with self.clock.phase("rollout"):
+                groups = self._roll_out(step)
+            with self.clock.phase("update"):
+                batch = make_batch(groups, self.algorithm)
+                metrics = self._update(batch)
+            with self.clock.phase("weights"):
+                self.engine.update_weights(step + 1)
+            with self.clock.phase("record"):
+                checkpoint = self.recorder.prepare(step + 1, groups, self.policy)
+            self.recorder.commit(
+                step + 1, self._metrics(step, groups, batch) | metrics | self.clock.metrics(batch), checkpoint
+            )
+            self.recorder.evaluate_between(step + 1, self.rollouts)
+
+    def _roll_out(self, step: int) -> list[Group]:
+        config = self.config
+        chosen = choose_tasks(self.tasks, step, config.trainer.tasks, config.seed)
+        seed = derive(config.seed, "rollout", step)
+        return self.rollouts.run(chosen, self.algorithm.samples, config.sampling, seed, self.recorder.console.progress)
+
+    def _update(self, batch: list[Sample]) -> dict[str, float]:
+        """Take the optimizer steps of one rollout; return the mean of each of their metrics."""
+        trainer = self.config.trainer
+        parts = mini_batches(batch, trainer.mini_batches)
+        total = trainer.steps * trainer.mini_batches
+        each = [self.policy.update(part, self.algorithm, total) for part in parts]
+        return {name: sum(metrics[name] for metrics in each) / len(each) for name in (each[0] if each else {})}
+
+    def _metrics(self, step: int, groups: list[Group], batch: list[Sample]) -> dict[str, float]:
+        rollout = rollout_metrics(groups, self.config.eval.success_at)
+        done = (step + 1) * self.config.trainer.tasks
+        progress = {"progress/tasks": float(done), "progress/epochs": done / len(self.tasks)}
+        return rollout | progress | {"progress/samples": float(len(batch))}
+
+
+class Clock:
+    """Measures the phases of one step and tells the console which one is going on."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        """Begin the step."""
+        self._console = recorder.console
+        self._begun = time.perf_counter()
+        self._seconds: dict[str, float] = {}
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Time what happens inside as `name`."""
+        self._console.phase(name)
+        begun = time.perf_counter()
+        yield
+        self._seconds[name] = time.perf_counter() - begun
+
+    def metrics(self, batch: list[Sample]) -> dict[str, float]:
+        """Return the seconds of each phase and of the step, and the speed: tokens of the batch a second."""
+        step = time.perf_counter() - self._begun
+        tokens = sum(sample.size for sample in batch)
+        sampled = sum(sample.trained for sample in batch)
+        return {
+            **{f"seconds/{name}": seconds for name, seconds in self._seconds.items()},
+            "seconds/step": step,
+            "speed/tokens_per_second": tokens / step,
+            "speed/sampled_tokens_per_second": sampled / self._seconds["rollout"],
+            "memory/peak_mb": peak_memory_mb(),
+        }
+
+
+def choose_tasks(tasks: TaskSet, step: int, count: int, seed: int) -> list[Task]:
+    """Return the tasks of a step: the split in a new order each epoch, in portions of `count`.
+
+    The order hangs on the seed and the epoch alone, so that a resumed run meets the tasks it would have met.
+    """
+    chosen: list[Task] = []
+    for place in range(step * count, (step + 1) * count):
+        epoch, position = divmod(place, len(tasks))
+        chosen.append(tasks[_order(len(tasks), derive(seed, "epoch", epoch))[position]])
+    return chosen
+
+
+@functools.lru_cache(maxsize=2)
+def _order(count: int, seed: int) -> list[int]:
+    order = list(range(count))
+    Random(seed).shuffle(order)
+    return order

@@ -1,0 +1,52 @@
+"""`--dry-run`: the arithmetic of a run in words, before anything is loaded."""
+
+from collections.abc import Iterator
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from agent_rl.models.loading import resolve
+from agent_rl.trainer.settings import TrainConfig
+
+_MB = 2**20
+
+
+def explain(config: TrainConfig) -> Iterator[str]:
+    """Yield the batch arithmetic and the memory that a run needs, a sentence a line."""
+    trainer, samples = config.trainer, config.algorithm.samples
+    episodes = trainer.tasks * samples
+    yield (
+        f"Each step: {trainer.tasks} tasks x {samples} samples = {episodes} trajectories, dealt into "
+        f"{trainer.mini_batches} mini batches of {-(-episodes // trainer.mini_batches)} = {trainer.mini_batches} optimizer steps."
+    )
+    yield (
+        f"The run: {trainer.steps} steps = {trainer.steps * episodes} trajectories and "
+        f"{trainer.steps * trainer.mini_batches} optimizer steps."
+    )
+    limits = config.rollout.limits
+    yield (
+        f"An episode has at most {limits.turns} turns of {limits.turn_tokens} sampled tokens and {limits.episode_tokens} "
+        f"tokens in all; micro batches hold {trainer.micro_tokens} tokens."
+    )
+    if config.eval.tasks:
+        measured = config.eval.tasks * config.eval.samples
+        yield f"Evaluation: {measured} episodes on '{config.eval.split}', {' and '.join(config.eval.modes)}, before and after."
+    yield from _memory(config)
+
+
+def _memory(config: TrainConfig) -> Iterator[str]:
+    model = AutoConfig.from_pretrained(resolve(config.model.path)).get_text_config()
+    with torch.device("meta"):
+        parameters = sum(p.numel() for p in AutoModelForCausalLM.from_config(model).parameters())
+    size = 4 if config.model.dtype == "float32" else 2
+    width = getattr(model, "head_dim", None) or model.hidden_size // model.num_attention_heads
+    row = 2 * model.num_hidden_layers * model.num_key_value_heads * width * size
+    cache = config.engine.rows * min(config.rollout.limits.episode_tokens, model.max_position_embeddings) * row
+    # Seen on small models: per token and layer some 16 activations of the hidden size and 5 of the inner one are kept.
+    kept = model.num_hidden_layers * (16 * model.hidden_size + 5 * model.intermediate_size) * size
+    activations = config.trainer.micro_tokens * kept
+    yield (
+        f"Memory: {parameters / 1e6:.2f} million parameters: weights {parameters * size / _MB:.0f} MB, gradients and "
+        f"optimizer {3 * parameters * size / _MB:.0f} MB, key-value cache {cache / _MB:.0f} MB, activations of a micro "
+        f"batch about {activations / _MB:.0f} MB; beside that the Python libraries, about 600 MB."
+    )

@@ -1,0 +1,104 @@
+"""What a run leaves behind: metrics, trajectories, checkpoints, evaluations, the summary."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedTokenizerBase
+
+from agent_rl.core.files import write_json_atomic
+from agent_rl.core.trajectory import Group
+from agent_rl.envs.base import AgentEnv
+from agent_rl.evaluation.harness import evaluate
+from agent_rl.rollout.manager import RolloutManager
+from agent_rl.rollout.store import write_trajectories
+from agent_rl.tracking.base import Tracker
+from agent_rl.tracking.console import Console
+from agent_rl.tracking.jsonl import read_metrics
+from agent_rl.tracking.run_folder import RunFolder
+from agent_rl.trainer.checkpoints import commit_checkpoint, prepare_checkpoint
+from agent_rl.trainer.metrics import peak_memory_mb
+from agent_rl.trainer.settings import TrainConfig
+from agent_rl.trainer.workers import PolicyWorker
+
+
+class Recorder:
+    """Writes into the run folder, tells the trackers and the console, and evaluates."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        folder: RunFolder,
+        console: Console,
+        trackers: Sequence[Tracker],
+        tokenizer: PreTrainedTokenizerBase,
+        env: AgentEnv,
+    ) -> None:
+        """Record the run `config` in `folder`; `env` gives the tasks of evaluations."""
+        self.console = console
+        self._config, self._folder, self._trackers = config, folder, trackers
+        self._tokenizer, self._env = tokenizer, env
+
+    def prepare(self, step: int, groups: Sequence[Group], policy: PolicyWorker) -> Path | None:
+        """Write the trajectories of a step and, when one is due, its checkpoint beside its place."""
+        write_trajectories(self._folder.trajectories_file(step), [t for group in groups for t in group.trajectories])
+        trainer = self._config.trainer
+        due = step % trainer.checkpoint_every == 0 or step == trainer.steps
+        return prepare_checkpoint(self._folder, step, policy, self._tokenizer) if due else None
+
+    def commit(self, step: int, metrics: dict[str, float], checkpoint: Path | None) -> None:
+        """Write the metrics, then give the checkpoint its name: what a checkpoint has done is always in the metrics."""
+        for tracker in self._trackers:
+            tracker.log(step, metrics)
+        if checkpoint is not None:
+            commit_checkpoint(checkpoint, self._config.trainer.keep_checkpoints)
+        self.console.step(step, self._config.trainer.steps, metrics)
+
+    def evaluate_between(self, step: int, rollouts: RolloutManager) -> None:
+        """Evaluate greedily when `eval.every` says so; before and after training are `evaluate`'s."""
+        every = self._config.eval.every
+        if every and step % every == 0 and step < self._config.trainer.steps:
+            self._evaluate(f"step_{step:06d}", "greedy", rollouts)
+
+    def evaluate(self, moment: str, rollouts: RolloutManager) -> None:
+        """Evaluate in every mode, `before` or `after` training; what is there already from a killed run is kept."""
+        for mode in self._config.eval.modes if self._config.eval.tasks else []:
+            name = moment if mode == "greedy" else f"{moment}_{mode}"
+            if not self._figures(name):
+                self._evaluate(name, mode, rollouts)
+
+    def summary(self) -> dict[str, Any]:
+        """Write `summary.json` and return it."""
+        metrics = read_metrics(self._folder.metrics_jsonl)
+        summary: dict[str, Any] = {}
+        for name in ("before", "after", "before_sampled", "after_sampled"):
+            figures = self._figures(name)
+            if figures:
+                summary[name] = figures["success"]
+                summary[f"{name}_by_hops"] = figures["by_attribute"].get("hops", {})
+        summary |= {
+            "seconds": sum(line["seconds/step"] for line in metrics),
+            "steps": len(metrics),
+            "peak_memory_mb": peak_memory_mb(),
+        }
+        write_json_atomic(self._folder.summary_json, summary)
+        for tracker in self._trackers:
+            tracker.finish(summary)
+        return summary
+
+    def _evaluate(self, name: str, mode: str, rollouts: RolloutManager) -> None:
+        self.console.phase("evaluate")
+        result = evaluate(rollouts, self._env, self._config.eval, mode, self._config.seed, self.console.progress)
+        write_trajectories(self._folder.evaluations / f"{name}.jsonl.zst", result.trajectories)
+        write_json_atomic(self._folder.evaluations / f"{name}.json", result.to_json())
+        detail = ", ".join(f"{value} hops {share:.3f}" for value, share in result.by_attribute.get("hops", {}).items())
+        self.console.line(
+            f"held-out success, {name.replace('_', ' ')} ({mode}): {result.success:.3f} on {result.episodes} episodes"
+            + (f" ({detail})" if detail else "")
+        )
+
+    def _figures(self, name: str) -> dict[str, Any] | None:
+        file = self._folder.evaluations / f"{name}.json"
+        figures: dict[str, Any] | None = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+        return figures

@@ -1,0 +1,63 @@
+"""A training run from its configuration to its summary."""
+
+from typing import Any
+
+from agent_rl.core.errors import UserError
+from agent_rl.evaluation.report import write_curve, write_report
+from agent_rl.models.loading import load_model
+from agent_rl.rollout.engines.embedded import EmbeddedEngine
+from agent_rl.rollout.manager import RolloutManager
+from agent_rl.rollout.renderer import Renderer
+from agent_rl.tracking import make_tracker
+from agent_rl.tracking.console import Console
+from agent_rl.tracking.jsonl import truncate_after
+from agent_rl.tracking.run_folder import RunFolder
+from agent_rl.trainer.algorithms import Grpo
+from agent_rl.trainer.checkpoints import newest_checkpoint
+from agent_rl.trainer.loop import Loop
+from agent_rl.trainer.recorder import Recorder
+from agent_rl.trainer.settings import TrainConfig
+from agent_rl.trainer.workers import PolicyWorker
+
+
+def train(config: TrainConfig, folder: RunFolder, console: Console, facts: dict[str, Any]) -> dict[str, Any]:
+    """Train, evaluate before and after, write the report; return the summary.
+
+    A folder that holds a part of the run already is continued from its newest checkpoint.
+
+    Args:
+        config: The run.
+        folder: Where it is recorded.
+        console: Shows what goes on.
+        facts: The content of run.json, for the trackers.
+    """
+    begun = newest_checkpoint(folder)
+    first = begun[1] if begun else 0
+    if first > config.trainer.steps:
+        raise UserError(f"the run has {first} steps already, more than trainer.steps={config.trainer.steps}")
+    truncate_after(folder.metrics_jsonl, first)
+    model_settings = config.model.model_copy(update={"path": str(begun[0])}) if begun else config.model
+    model, tokenizer = load_model(model_settings)
+    env = config.env.build()
+    engine = EmbeddedEngine(model, config.engine)
+    engine.update_weights(first)
+    rollouts = RolloutManager(engine, Renderer(tokenizer), config.env.build, config.rollout)
+    policy = PolicyWorker(model, config.optimizer, config.trainer.micro_tokens, config.sampling.temperature)
+    if begun:
+        policy.load(begun[0])
+    trackers = [make_tracker(name, folder, "agent_rl") for name in ["jsonl", *config.tracker]]
+    for tracker in trackers:
+        tracker.start(facts, config.model_dump(mode="json"))
+    recorder = Recorder(config, folder, console, trackers, tokenizer, env)
+    loop = Loop(config, env.tasks("train"), rollouts, engine, policy, Grpo(config.algorithm), recorder)
+    try:
+        if not first:
+            recorder.evaluate("before", rollouts)
+        loop.run(first)
+        recorder.evaluate("after", rollouts)
+    finally:
+        rollouts.close()
+    summary = recorder.summary()
+    write_curve(folder)
+    write_report(folder)
+    return summary

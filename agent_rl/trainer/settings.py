@@ -1,0 +1,93 @@
+"""The configuration of `agent-rl train` and `agent-rl sft`: the rooms' settings put side by side."""
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt
+
+from agent_rl.core.settings import Settings
+from agent_rl.envs.section import EnvSection
+from agent_rl.evaluation.settings import EvaluationSettings
+from agent_rl.models.loading import ModelSettings
+from agent_rl.rollout.engines.base import Sampling
+from agent_rl.rollout.engines.embedded.engine import EmbeddedSettings
+from agent_rl.rollout.manager import RolloutSettings
+from agent_rl.trainer.algorithms import GrpoSettings
+from agent_rl.trainer.optimizer import OptimizerSettings
+
+
+class TrainerSettings(Settings):
+    """The loop. Sizes are counted in tasks and trajectories, for the whole run."""
+
+    steps: PositiveInt = 30
+    """Rollouts to learn from."""
+    tasks: PositiveInt = 16
+    """Tasks in one rollout; each is sampled `algorithm.samples` times."""
+    mini_batches: PositiveInt = 2
+    """Optimizer steps on one rollout; its trajectories are dealt out evenly among them."""
+    micro_tokens: PositiveInt = 8192
+    """Tokens computed at once; the result depends on it by rounding only."""
+    checkpoint_every: PositiveInt = 1
+    """Steps between checkpoints; the last step always has one."""
+    keep_checkpoints: PositiveInt = 2
+    """Newest checkpoints to keep."""
+
+
+class TrainConfig(Settings):
+    """Everything `agent-rl train` reads."""
+
+    env: EnvSection = EnvSection()
+    """The environment and its settings."""
+    model: ModelSettings = ModelSettings()
+    """The policy."""
+    engine: EmbeddedSettings = EmbeddedSettings()
+    """What generates."""
+    rollout: RolloutSettings = RolloutSettings()
+    """How episodes are rolled out."""
+    sampling: Sampling = Sampling()
+    """How tokens are drawn in training."""
+    algorithm: GrpoSettings = GrpoSettings()
+    """What is learned from an episode."""
+    optimizer: OptimizerSettings = OptimizerSettings()
+    """The optimizer."""
+    trainer: TrainerSettings = TrainerSettings()
+    """The loop."""
+    eval: EvaluationSettings = EvaluationSettings()
+    """Held-out evaluation before, during and after training."""
+    tracker: Annotated[list[str], BeforeValidator(lambda given: [given] if isinstance(given, str) else given)] = []
+    """Trackers beside the console and metrics.jsonl: swanlab."""
+    seed: NonNegativeInt = 0
+    """Seeds everything random."""
+    out: str | None = None
+    """The run folder; by default a new one below runs/."""
+
+
+class DemonstrationSettings(Settings):
+    """Supervised training on demonstrations of the environment."""
+
+    steps: PositiveInt = 3000
+    """Optimizer steps."""
+    batch: PositiveInt = 16
+    """Demonstrations in one step; none is shown twice."""
+    from_scratch: bool = False
+    """Begin with random weights of the shipped model's shape and a tokenizer trained on demonstrations."""
+    vocabulary: int = Field(default=512, ge=300)
+    """Tokens of the tokenizer made with `from_scratch`."""
+    log_every: PositiveInt = 25
+    """Steps between lines in metrics.jsonl."""
+
+
+class SftConfig(Settings):
+    """Everything `agent-rl sft` reads."""
+
+    env: EnvSection = EnvSection()
+    """The environment that demonstrates."""
+    model: ModelSettings = ModelSettings()
+    """The model to train."""
+    optimizer: OptimizerSettings = OptimizerSettings(lr=2e-3, schedule="cosine", warmup=50, weight_decay=0.01)
+    """The optimizer."""
+    sft: DemonstrationSettings = DemonstrationSettings()
+    """The loop."""
+    seed: NonNegativeInt = 0
+    """Seeds everything random."""
+    out: str | None = None
+    """The run folder; by default a new one below runs/."""

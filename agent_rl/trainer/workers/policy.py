@@ -1,0 +1,110 @@
+"""The policy worker: it holds the model that trains, in this process."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from agent_rl.core.errors import UserError
+from agent_rl.models.packed import Packed, chosen_logprobs, entropies, pack, target_logits
+from agent_rl.trainer.algorithms.base import Algorithm
+from agent_rl.trainer.batches import Sample, micro_batches
+from agent_rl.trainer.optimizer import OptimizerSettings, apply, learning_rate, make_optimizer
+
+
+class PolicyWorker:
+    """Computes log-probabilities and updates on packed batches."""
+
+    def __init__(
+        self, model: PreTrainedModel, optimizer: OptimizerSettings, micro_tokens: int, temperature: float
+    ) -> None:
+        """Train `model` with micro batches of at most `micro_tokens` tokens; `temperature` is the rollout's."""
+        self.model = model
+        self.settings = optimizer
+        self.temperature = temperature
+        self.micro_tokens = micro_tokens
+        self.optimizer = make_optimizer(list(model.parameters()), optimizer)
+        self.updates = 0
+
+    def update(self, batch: Sequence[Sample], algorithm: Algorithm, updates: int) -> dict[str, float]:
+        """Take one optimizer step on a mini batch and return its metrics.
+
+        Every trained token of the mini batch has the same weight, so that micro batches change the loss by rounding only.
+        Samples whose advantage is 0 have no gradient; they are not computed, but count in the mean.
+
+        Args:
+            batch: The mini batch.
+            algorithm: Gives the loss of each token.
+            updates: Optimizer steps of the whole run, for the schedule.
+        """
+        trained = sum(sample.trained for sample in batch)
+        sums: dict[str, float] = defaultdict(float)
+        computed = [sample for sample in batch if sample.advantage]
+        for micro in micro_batches(computed, self.micro_tokens):
+            self._backward(micro, algorithm, trained, sums)
+        seen = max(1.0, sums.pop("tokens", 0.0))
+        metrics = {
+            "policy/loss": sums["loss"] / max(1, trained),
+            "policy/entropy": sums["entropy"] / seen,
+            "policy/kl": sums["kl"] / seen,
+            "policy/clip_fraction": sums["clipped"] / seen,
+            "policy/trained_share": seen / max(1, trained) if computed else 0.0,
+        }
+        rate = learning_rate(self.settings, self.updates, updates)
+        norm = apply(self.optimizer, rate, self.settings.max_grad_norm) if computed else 0.0
+        self.updates += 1
+        return metrics | {"policy/lr": rate, "policy/grad_norm": norm or 0.0, "policy/skipped_updates": float(norm is None)}
+
+    def logprobs(self, batch: Sequence[Sample]) -> list[float]:
+        """Return the log-probabilities of the trained tokens of all samples, in order, without a gradient."""
+        with torch.no_grad():
+            packed = self._pack(batch)
+            values: list[float] = chosen_logprobs(target_logits(self.model, packed, self.temperature), packed).tolist()
+        return values
+
+    def save(self, folder: Path) -> None:
+        """Write the model in Hugging Face format and the optimizer's state into `folder`."""
+        self.model.save_pretrained(folder)
+        torch.save({"optimizer": self.optimizer.state_dict(), "updates": self.updates}, folder / "trainer.pt")
+
+    def load(self, folder: Path) -> None:
+        """Restore the optimizer's state; the model has been loaded from the same folder.
+
+        Raises:
+            UserError: The state is missing or damaged.
+        """
+        try:
+            state = torch.load(folder / "trainer.pt", weights_only=True)
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.updates = state["updates"]
+        except Exception as error:
+            raise UserError(f"the trainer's state in {folder} cannot be read: {type(error).__name__}: {error}") from error
+
+    def _backward(self, micro: list[Sample], algorithm: Algorithm, trained: int, sums: dict[str, float]) -> None:
+        packed = self._pack(micro)
+        device = packed.tokens.device
+        old = torch.tensor([p for sample in micro for p in sample.trajectory.action_logprobs], device=device)
+        advantages = torch.tensor([s.advantage for s in micro for _ in range(s.trained)], device=device)
+        logits = target_logits(self.model, packed, self.temperature)
+        logprobs = chosen_logprobs(logits, packed)
+        result = algorithm.loss(logprobs, old, advantages)
+        (result.loss.sum() / trained).backward()
+        with torch.no_grad():
+            gap = old - logprobs
+            sums["tokens"] += len(old)
+            sums["loss"] += float(result.loss.sum())
+            sums["entropy"] += float(entropies(logits).sum())
+            sums["kl"] += float(_k3(gap).sum())
+            sums["clipped"] += float(result.clipped.sum())
+
+    def _pack(self, samples: Sequence[Sample]) -> Packed:
+        packed = pack([(sample.trajectory.tokens, sample.trajectory.loss_mask) for sample in samples])
+        return packed.to(self.model.device)
+
+
+def _k3(gap: Tensor) -> Tensor:
+    """Estimate KL(old | new) from samples of the old: `exp(-gap) - 1 + gap` with `gap = log old - log new`."""
+    return torch.expm1(-gap) + gap
