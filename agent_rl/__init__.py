@@ -30,8 +30,18 @@ _HOMES = {
 }
 
 __all__ = [
-    "AgentEnv", "Task", "TaskSet", "Tool", "ToolEnv", "ToolPolicy", "Trajectory", "make", "register_env", "reward", "tool",
-]  # fmt: skip
+    "AgentEnv",
+    "Task",
+    "TaskSet",
+    "Tool",
+    "ToolEnv",
+    "ToolPolicy",
+    "Trajectory",
+    "make",
+    "register_env",
+    "reward",
+    "tool",
+]
 
 
 def __getattr__(name: str) -> Any:

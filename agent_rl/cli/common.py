@@ -35,7 +35,9 @@ def create_run(out: str | None, kind: str, config: BaseModel, command: list[str]
         UserError: The folder cannot be written or holds a run already.
     """
     folder = RunFolder.create(Path(out) if out else _fresh(kind))
-    write_text_atomic(folder.config_yaml, yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
+    write_text_atomic(
+        folder.config_yaml, yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    )
     write_json_atomic(folder.run_json, describe(command) | {"kind": kind})
     return folder
 

@@ -35,7 +35,9 @@ def run(arguments: argparse.Namespace) -> int:
             means = "  ".join(f"{name} {value:.2f}" for name, value in result.means.items())
             console.line(f"{'':<8} {result.episodes} episodes, {result.failed} failed; means: {means}")
     if config.out:
-        write_json_atomic(Path(config.out) / "evaluation.json", {"config": config.model_dump(mode="json"), "figures": figures})
+        write_json_atomic(
+            Path(config.out) / "evaluation.json", {"config": config.model_dump(mode="json"), "figures": figures}
+        )
         print(f"written to {config.out}")
     if arguments.json:
         print(json.dumps(figures))
@@ -43,7 +45,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _parts(by_attribute: dict[str, dict[str, float]]) -> str:
-    return "  ".join(f"{name}={value} {share:.3f}" for name, values in by_attribute.items() for value, share in values.items())
+    return "  ".join(
+        f"{name}={value} {share:.3f}" for name, values in by_attribute.items() for value, share in values.items()
+    )
 
 
 def _writable(folder: Path) -> None:

@@ -17,7 +17,9 @@ def run(_: argparse.Namespace) -> int:
     """Print what can be named on the command line."""
     described = {name: (environment(name).__doc__ or "").splitlines()[0] for name in ENVIRONMENTS}
     _section("environments (env=NAME, or env=FILE.py:CLASS)", described)
-    _section("models (model=NAME, or a run, a folder or a name on the Hugging Face hub)", dict.fromkeys(presets("model"), ""))
+    _section(
+        "models (model=NAME, or a run, a folder or a name on the Hugging Face hub)", dict.fromkeys(presets("model"), "")
+    )
     _section("algorithms (algorithm=NAME)", dict.fromkeys(presets("algorithm"), ""))
     _section("engines (engine=NAME)", dict.fromkeys(presets("engine"), ""))
     _section("trackers (tracker=NAME; the console and metrics.jsonl always)", dict.fromkeys(TRACKERS, ""))

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from typing import TextIO
 
 from agent_rl.core.errors import UserError
 
@@ -32,7 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if name == chosen:
             import_module(f"agent_rl.cli.{name}").configure(command)
     parsed = parser.parse_args(words)
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", handlers=[_CurrentStderr()]
+    )
     warnings.filterwarnings("ignore", module="(transformers|torch|swanlab|gymnasium).*")
     try:
         status: int = parsed.run(parsed)
@@ -46,6 +49,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return EXIT_ERROR
     return status
+
+
+class _CurrentStderr(logging.StreamHandler):  # type: ignore[type-arg]
+    """Writes to what `sys.stderr` is at the moment: a live display takes its place and prints above itself."""
+
+    @property
+    def stream(self) -> TextIO:
+        return sys.stderr
+
+    @stream.setter
+    def stream(self, _: TextIO) -> None:
+        """Ignore the stream that the constructor sets."""
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -26,7 +26,9 @@ _MAY_CHANGE = {"trainer.steps", "tracker", "out"}
 def configure(parser: argparse.ArgumentParser) -> None:
     """Describe the command."""
     add_words(parser, TrainConfig, "agent-rl train env=search algorithm=grpo model=tiny trainer.steps=40")
-    parser.add_argument("--dry-run", action="store_true", help="print the configuration and the arithmetic, train nothing")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print the configuration and the arithmetic, train nothing"
+    )
     parser.epilog = f"resume=RUN continues a run that was stopped or killed.\n\n{parser.epilog}"
     parser.set_defaults(run=run)
 
@@ -42,8 +44,15 @@ def run(arguments: argparse.Namespace) -> int:
         return _dry_run(config)
     from agent_rl.trainer.run import train  # loads torch
 
-    folder = RunFolder.open(Path(resumed)) if resumed else create_run(
-        config.out, f"{config.env.name.replace('/', '-')}-{config.algorithm.name}", config, ["agent-rl", *sys.argv[1:]]
+    folder = (
+        RunFolder.open(Path(resumed))
+        if resumed
+        else create_run(
+            config.out,
+            f"{config.env.name.replace('/', '-')}-{config.algorithm.name}",
+            config,
+            ["agent-rl", *sys.argv[1:]],
+        )
     )
     facts = json.loads(folder.run_json.read_text(encoding="utf-8"))
     with _alone(folder), Console() as console:
@@ -112,7 +121,9 @@ def _record_steps(folder: RunFolder, config: TrainConfig) -> None:
         folder.summary_json.unlink()
         for figures in folder.evaluations.glob("after*.json"):
             figures.unlink()
-    write_text_atomic(folder.config_yaml, yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
+    write_text_atomic(
+        folder.config_yaml, yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    )
 
 
 @contextmanager

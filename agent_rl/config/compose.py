@@ -53,7 +53,7 @@ def compose(command: str, words: Sequence[str], base: dict[str, Any] | None = No
 
 
 def _hydra_word(word: str, key: str) -> str:
-    """Return the word as Hydra is to read it: a preset's choice as it is, a value whether a preset has the key or not."""
+    """Return the word as Hydra is to read it: presets as they are, values whether or not a preset has the key."""
     if not (PRESETS / key).is_dir():
         return _as_value(word, key)
     choice = word.partition("=")[2]

@@ -21,7 +21,9 @@ def validate(model: type[M], values: dict[str, Any]) -> M:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise UserError("; ".join(dict.fromkeys(_problem(problem, model, values) for problem in error.errors()))) from error
+        raise UserError(
+            "; ".join(dict.fromkeys(_problem(problem, model, values) for problem in error.errors()))
+        ) from error
 
 
 def keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:

@@ -127,7 +127,9 @@ class Trajectory:
         ]
         rest = {key: value for key, value in data.items() if key != "reward"}
         turns = [Turn(**turn) for turn in data["turns"]]
-        return cls(**rest | {"segments": segments, "turns": turns, "stop": StopReason(data["stop"]), "failure": failure})
+        return cls(
+            **rest | {"segments": segments, "turns": turns, "stop": StopReason(data["stop"]), "failure": failure}
+        )
 
 
 @dataclass

@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was checked: whether it holds, and what was seen. `passed` is None where there is only a figure."""
+    """One thing that was checked: whether it holds (None where there is only a figure), and what was seen."""
 
     name: str
     passed: bool | None

@@ -7,7 +7,7 @@ from typing import Any
 from gymnasium.utils.env_checker import check_env
 
 from agent_rl.core.errors import UserError
-from agent_rl.core.message import Message, assistant, tool_call
+from agent_rl.core.message import Message, ToolCall, assistant, tool_call
 from agent_rl.core.task import Task
 from agent_rl.envs.base import AgentEnv, Finding
 from agent_rl.envs.section import EnvSection
@@ -55,15 +55,20 @@ def _solutions(section: EnvSection) -> Iterator[Finding]:
     best = [_play(env, task, env.solution(task)) for task in tasks]
     wrong = [_play(env, task, [assistant("Answer: certainly not this")]) for task in tasks]
     full = sum(part.weight for part in env.rewards())
-    yield Finding("solution", all(r == full for r in best), f"{sum(r == full for r in best)} of {len(best)} get all of the reward")
-    yield Finding("wrong answer", all(r < full for r in wrong), f"{sum(r < full for r in wrong)} of {len(wrong)} get less")
+    yield Finding(
+        "solution", all(r == full for r in best), f"{sum(r == full for r in best)} of {len(best)} get all of the reward"
+    )
+    yield Finding(
+        "wrong answer", all(r < full for r in wrong), f"{sum(r < full for r in wrong)} of {len(wrong)} get less"
+    )
 
 
 def _malformed(section: EnvSection) -> Iterator[Finding]:
     env = section.build()
     env.reset(seed=0)
-    calls = [tool_call("no_such_tool", {}), {**tool_call("search", {}), "function": {"name": "search", "arguments": "{"}}]
-    broken: Message = {**assistant("", calls), "invalid_tool_calls": [{"text": "{", "error": "not JSON"}]}  # type: ignore[typeddict-item, list-item]
+    unreadable: ToolCall = {"id": "call_1", "type": "function", "function": {"name": "no_arguments", "arguments": "{"}}
+    broken = assistant("", [tool_call("no_such_tool", {}), unreadable])
+    broken["invalid_tool_calls"] = [{"text": "{", "error": "not JSON"}]
     observation, reward, terminated, *_ = env.step(broken)
     answered = not terminated and len(observation) == 3 and reward == 0
     yield Finding("malformed calls", answered, f"3 malformed calls got {len(observation)} error messages")

@@ -1,12 +1,12 @@
 """Environments by name: here, in Gymnasium, and by the path of a file."""
 
+import importlib
 import importlib.util
 import sys
 from pathlib import Path
 from typing import Any
 
 import gymnasium
-from gymnasium.envs.registration import load_env_creator
 from pydantic import ValidationError
 
 from agent_rl.core.errors import UserError, nearest
@@ -44,7 +44,7 @@ def environment(name: str) -> type[AgentEnv]:
     """
     if ":" not in name:
         entry = ENVIRONMENTS[name]
-        return load_env_creator(entry) if isinstance(entry, str) else entry
+        return entry if isinstance(entry, type) else _import(entry)
     path, _, attribute = name.partition(":")
     file = Path(path)
     if not file.is_file():
@@ -57,6 +57,12 @@ def environment(name: str) -> type[AgentEnv]:
     cls = getattr(module, attribute, None)
     if not (isinstance(cls, type) and issubclass(cls, AgentEnv)):
         raise UserError(f"environment '{name}': {file} has no environment class '{attribute}'")
+    return cls
+
+
+def _import(entry: str) -> type[AgentEnv]:
+    module, _, attribute = entry.partition(":")
+    cls: type[AgentEnv] = getattr(importlib.import_module(module), attribute)
     return cls
 
 

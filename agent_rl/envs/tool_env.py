@@ -53,7 +53,7 @@ class ToolEnv(AgentEnv):
         return list(self.messages), {"task_id": self.task.id, "tools": [tool.schema() for tool in self.tools()]}
 
     async def astep(self, action: Message) -> StepResult:
-        """Answer the tool calls of `action`, all at once and in order; without any, the episode ends with its reward."""
+        """Answer the tool calls of `action`, all at once and in order; without any, end with the reward."""
         self.messages.append(action)
         calls = action.get("tool_calls", [])
         invalid = action.get("invalid_tool_calls", [])
@@ -62,7 +62,9 @@ class ToolEnv(AgentEnv):
             reward = sum(part.weight * components[part.name] for part in self.rewards())
             return [], reward, True, False, {"components": components}
         results = await asyncio.gather(*(self._answer(call) for call in calls))
-        errors = [tool_result(f"Error: {bad['error']}", tool_call("", {}, len(calls) + i)) for i, bad in enumerate(invalid)]
+        errors = [
+            tool_result(f"Error: {bad['error']}", tool_call("", {}, len(calls) + i)) for i, bad in enumerate(invalid)
+        ]
         observation = [*results, *errors]
         self.messages.extend(observation)
         return observation, 0.0, False, False, {"components": {}}

@@ -107,17 +107,16 @@ def write_curve(folder: RunFolder) -> None:
 
 def _draw_held_out(axes: "Axes", x: int, summary: dict[str, Any], when: str, hops: str | None, colour: str) -> None:
     """Draw the held-out success, sampled as a full dot and greedy as a ring; write the figure beside the whole's."""
-    places = {"before": (-11, "right"), "after": (11, "left")}
-    offset, align = places[when]
+    aside, align = {"before": (-11, "right"), "after": (11, "left")}[when]
     for key, face in ((f"{when}_sampled", colour), (when, "white")):
-        value = summary.get(key) if hops is None else summary.get(f"{key}_by_hops", {}).get(hops)
+        value = summary.get(key) if hops is None else (summary.get(f"{key}_by_hops") or {}).get(hops)
         if value is None:
             continue
         size, edge = (10, 2.5) if hops is None else (7, 1.8)
         axes.plot([x], [value], "o", color=colour, mfc=face, ms=size, mew=edge, clip_on=False, zorder=3)
-        if hops is None and key.endswith("sampled"):
-            place = {"xytext": (offset, 0), "textcoords": "offset points", "ha": align, "va": "center"}
-            axes.annotate(f"{value:.0%}", (x, value), color=colour, fontsize=13, weight="bold", **place)
+        if hops is None and face == colour:
+            place = axes.annotate(f"{value:.0%}", (x, value), (aside, 0), textcoords="offset points")
+            place.set(ha=align, va="center", color=colour, fontsize=13, weight="bold")
 
 
 def _dress(axes: "Axes") -> None:

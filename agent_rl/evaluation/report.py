@@ -6,6 +6,7 @@ from itertools import zip_longest
 from typing import Any
 
 import jinja2
+import yaml
 
 from agent_rl.core.files import read_json, write_text_atomic
 from agent_rl.core.trajectory import Trajectory
@@ -121,6 +122,5 @@ def _transcript(trajectory: Trajectory, success_at: float) -> dict[str, Any]:
 
 def _success_at(config: str) -> float:
     """Return the reward from which an episode counts as a success."""
-    from omegaconf import OmegaConf
-
-    return float(OmegaConf.select(OmegaConf.create(config or "{}"), "evaluation.success_at", default=1.0))
+    evaluation = (yaml.safe_load(config) or {}).get("eval") or {}
+    return float(evaluation.get("success_at", 1.0))

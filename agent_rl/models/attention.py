@@ -69,7 +69,9 @@ def attention(
 def _over_segments(query: Tensor, key: Tensor, value: Tensor, scaling: float | None, segments: Sequence[int]) -> Tensor:
     grouped = query.shape[1] != key.shape[1]
     parts = zip(*(tensor.split(list(segments), dim=2) for tensor in (query, key, value)), strict=True)
-    mixed = [scaled_dot_product_attention(q, k, v, is_causal=True, scale=scaling, enable_gqa=grouped) for q, k, v in parts]
+    mixed = [
+        scaled_dot_product_attention(q, k, v, is_causal=True, scale=scaling, enable_gqa=grouped) for q, k, v in parts
+    ]
     return torch.cat(mixed, dim=2).transpose(1, 2)
 
 

@@ -56,7 +56,8 @@ def target_logits(model: PreTrainedModel, packed: Packed, temperature: float = 1
     hidden = model.get_decoder()(
         input_ids=packed.tokens, position_ids=packed.positions, use_cache=False, segments=packed.segments
     ).last_hidden_state[0]
-    logits: Tensor = model.get_output_embeddings()(hidden[packed.targets - 1]).float()
+    logits: Tensor = model.get_output_embeddings()(hidden[packed.targets - 1])
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     return logits if temperature == 1.0 else logits / temperature
 
 

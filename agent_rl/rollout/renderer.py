@@ -132,7 +132,7 @@ def _texts(text: str) -> list[_Part]:
 
 
 def _slotted(messages: Sequence[Message]) -> list[Message]:
-    return [{**message, "content": _SLOT.format(i)} for i, message in enumerate(messages)]  # type: ignore[misc]
+    return [{**message, "content": _SLOT.format(i)} for i, message in enumerate(messages)]
 
 
 def _without_added_tokens(tokenizer: PreTrainedTokenizerBase) -> Tokenizer:

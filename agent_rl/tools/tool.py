@@ -76,7 +76,9 @@ class Tool:
         return await asyncio.to_thread(self.function, **arguments)
 
 
-def tool(function: Callable[..., Any] | None = None, *, name: str | None = None, policy: ToolPolicy | None = None) -> Any:
+def tool(
+    function: Callable[..., Any] | None = None, *, name: str | None = None, policy: ToolPolicy | None = None
+) -> Any:
     """Declare a function or method as a tool: `@tool` or `@tool(policy=ToolPolicy(timeout=5))`.
 
     The name and the docstring's first paragraph describe it to the model; the type hints become the schema.

@@ -20,6 +20,7 @@ _LABEL = 11  # columns of the labels
 _WIDTH = 40  # columns of bars and sparklines
 _RECENT = 10  # steps from which the time left and the shares of time are taken
 _DETAILS = (  # what it is called, its metric, its format, its width in a plain line
+    ("loss", "sft/loss", ".4f", 7),
     ("turns", "turns/mean", ".2f", 5),
     ("tokens", "tokens/action_mean", ".1f", 6),
     ("entropy", "policy/entropy", ".3f", 6),
@@ -64,6 +65,8 @@ class Console:
         """Say what is going on from now on."""
         self._phase, self._phase_begun = name, time.monotonic()
         self._done, self._total = 0, 0
+        if self._live:
+            self._live.refresh()
 
     def progress(self, done: int, total: int) -> None:
         """Say how far the phase has come."""
@@ -77,6 +80,7 @@ class Console:
                 self._history[key].append(value)
         if self._live:
             self._figures = self._draw(metrics)
+            self._live.refresh()
         else:
             self.line(_plain(step, steps, metrics, _broken_down(self._history)))
 
@@ -165,6 +169,7 @@ def _plain(step: int, steps: int, metrics: Mapping[str, float], broken_down: lis
     shown = [("reward", "reward/mean", ".3f", 6), ("success", "success/mean", ".3f", 5)]
     shown += [(label.strip(), key, ".3f", 5) for label, key in broken_down]
     shown += [*_DETAILS, ("seconds", "seconds/step", ".1f", 6)]
+    shown = [column for column in shown if column[1] in metrics or "=" in column[1]]
     cells = [
         f"{label} {format(metrics[key], form) if key in metrics else '-':>{width}}" for label, key, form, width in shown
     ]

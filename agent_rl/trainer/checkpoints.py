@@ -11,7 +11,7 @@ from agent_rl.trainer.workers import PolicyWorker
 
 
 def prepare_checkpoint(folder: RunFolder, step: int, policy: PolicyWorker, tokenizer: PreTrainedTokenizerBase) -> Path:
-    """Write the checkpoint of `step` (steps done) beside its place and return where it is; `commit_checkpoint` moves it."""
+    """Write the checkpoint of `step` (steps done) beside its place and return where; `commit_checkpoint` moves it."""
     work = folder.checkpoints / f".step_{step:06d}"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
@@ -40,4 +40,3 @@ def newest_checkpoint(folder: RunFolder) -> tuple[Path, int] | None:
     """Return the newest checkpoint and its step, or None."""
     found = sorted(folder.checkpoints.glob("step_*"))
     return (found[-1], int(found[-1].name.removeprefix("step_"))) if found else None
-

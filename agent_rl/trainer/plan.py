@@ -17,7 +17,8 @@ def explain(config: TrainConfig) -> Iterator[str]:
     episodes = trainer.tasks * samples
     yield (
         f"Each step: {trainer.tasks} tasks x {samples} samples = {episodes} trajectories, dealt into "
-        f"{trainer.mini_batches} mini batches of {-(-episodes // trainer.mini_batches)} = {trainer.mini_batches} optimizer steps."
+        f"{trainer.mini_batches} mini batches of {-(-episodes // trainer.mini_batches)} "
+        f"= {trainer.mini_batches} optimizer steps."
     )
     yield (
         f"The run: {trainer.steps} steps = {trainer.steps * episodes} trajectories and "
@@ -25,12 +26,13 @@ def explain(config: TrainConfig) -> Iterator[str]:
     )
     limits = config.rollout.limits
     yield (
-        f"An episode has at most {limits.turns} turns of {limits.turn_tokens} sampled tokens and {limits.episode_tokens} "
-        f"tokens in all; micro batches hold {trainer.micro_tokens} tokens."
+        f"An episode has at most {limits.turns} turns of {limits.turn_tokens} sampled tokens and "
+        f"{limits.episode_tokens} tokens in all; micro batches hold {trainer.micro_tokens} tokens."
     )
     if config.eval.tasks:
         measured = config.eval.tasks * config.eval.samples
-        yield f"Evaluation: {measured} episodes on '{config.eval.split}', {' and '.join(config.eval.modes)}, before and after."
+        modes = " and ".join(config.eval.modes)
+        yield f"Evaluation: {measured} episodes on '{config.eval.split}', {modes}, before and after."
     yield from _memory(config)
 
 

@@ -32,6 +32,11 @@ class TrainerSettings(Settings):
     """Newest checkpoints to keep."""
 
 
+def _listed(given: object) -> object:
+    """Let a single name stand for a list of one."""
+    return [given] if isinstance(given, str) else given
+
+
 class TrainConfig(Settings):
     """Everything `agent-rl train` reads."""
 
@@ -53,7 +58,7 @@ class TrainConfig(Settings):
     """The loop."""
     eval: EvaluationSettings = EvaluationSettings()
     """Held-out evaluation before, during and after training."""
-    tracker: Annotated[list[str], BeforeValidator(lambda given: [given] if isinstance(given, str) else given)] = []
+    tracker: Annotated[list[str], BeforeValidator(_listed)] = Field(default_factory=list)
     """Trackers beside the console and metrics.jsonl: swanlab."""
     seed: NonNegativeInt = 0
     """Seeds everything random."""
@@ -64,7 +69,7 @@ class TrainConfig(Settings):
 class DemonstrationSettings(Settings):
     """Supervised training on demonstrations of the environment."""
 
-    steps: PositiveInt = 3000
+    steps: PositiveInt = 4000
     """Optimizer steps."""
     batch: PositiveInt = 16
     """Demonstrations in one step; none is shown twice."""
@@ -83,7 +88,7 @@ class SftConfig(Settings):
     """The environment that demonstrates."""
     model: ModelSettings = ModelSettings()
     """The model to train."""
-    optimizer: OptimizerSettings = OptimizerSettings(lr=2e-3, schedule="cosine", warmup=50, weight_decay=0.01)
+    optimizer: OptimizerSettings = OptimizerSettings(lr=3e-3, schedule="cosine", warmup=50, weight_decay=0.01)
     """The optimizer."""
     sft: DemonstrationSettings = DemonstrationSettings()
     """The loop."""

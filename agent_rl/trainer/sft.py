@@ -84,7 +84,9 @@ def _beginning(config: SftConfig, env: ToolEnv) -> tuple[PreTrainedModel, PreTra
         return load_model(config.model)
     examples = [env.demonstrate(Random(derive(config.seed, "sft/tokenizer", i))) for i in range(_TOKENIZER_TEXTS)]
     tokenizer = train_tokenizer([example.messages for example in examples], examples[0].tools, config.sft.vocabulary)
-    model = new_model(len(tokenizer), tokenizer.eos_token_id, tokenizer.pad_token_id, derive(config.seed, "sft/weights"))
+    model = new_model(
+        len(tokenizer), tokenizer.eos_token_id, tokenizer.pad_token_id, derive(config.seed, "sft/weights")
+    )
     model.set_attn_implementation(attention.NAME)
     return model.to(device_of(config.model)), tokenizer
 
@@ -102,4 +104,3 @@ def _save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Ru
 
 def _stream(config: SftConfig, step: int, number: int) -> Random:
     return Random(derive(config.seed, "sft", step, number))
-

@@ -40,7 +40,7 @@ def best_constant(tasks: list[Task]) -> float:
     """Return the success of answering every type of question with its most frequent answer."""
     answers: dict[str, Counter[str]] = defaultdict(Counter)
     for task in tasks:
-        answers[task.attributes["type"]][task.answer] += 1
+        answers[task.data["type"]][task.answer] += 1
     return sum(counts.most_common(1)[0][1] for counts in answers.values()) / len(tasks)
 
 
@@ -54,4 +54,6 @@ def _entities(tasks: list[Task]) -> set[str]:
     """Return what the chains pass through: every subject, and the last value where it is a country."""
     chains = [chain_of(task) for task in tasks]
     subjects = {hop.of for chain in chains for hop in chain}
-    return subjects | {c[-1].value for c in chains if c[-1].relation == "country" or c[-1].relation.endswith("neighbour")}
+    return subjects | {
+        c[-1].value for c in chains if c[-1].relation == "country" or c[-1].relation.endswith("neighbour")
+    }

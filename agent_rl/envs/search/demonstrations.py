@@ -20,9 +20,14 @@ WRONG_RELATION = 0.1
 INVENTED_RELATIONS = 0.3
 """Share of examples whose relations are invented too, so that other facts than geography can be asked for."""
 
-_ONSETS = "b c d f g h j k l m n p r s t v w y z br ch dr gr kh kr ll mb nd ng ny pr sh st th tr ts zh".split()
-_VOWELS = "a a a a e e e i i i o o o u u ai ao au ea ei ia ie io oa ou ui y".split()
-_CODAS = [*[""] * 24, *"n n n r r s s l l m t k d g h b ng rt nd st ck ns rg".split()]
+
+def _pieces(text: str) -> list[str]:
+    return text.split()
+
+
+_ONSETS = _pieces("b c d f g h j k l m n p r s t v w y z br ch dr gr kh kr ll mb nd ng ny pr sh st th tr ts zh")
+_VOWELS = _pieces("a a a a e e e i i i o o o u u ai ao au ea ei ia ie io oa ou ui y")
+_CODAS = [""] * 24 + _pieces("n n n r r s s l l m t k d g h b ng rt nd st ck ns rg")
 _ACCENTED = "àáâãäåæçèéêëìíîïðñòóôõöøùúûüýÿāăąćčđēėęěğģīıķļłńňōőœřśşšţťūůűųźżžơưạảấầẩậắằặẻẽếềểễệỉịọỏốồổộớờởợụủứừửựỳỹṣṭḩ"
 _CAPITALS = "ÁÂÅÇÉÍÎÓÖØÚÜČĐĪĽŁŌŘŚŞŠŪŻŽẤḨṢẔ"
 _JOINTS = [" ", " ", " ", " ", " ", "-", "-", " of ", " and ", " al ", " de ", "'"]
@@ -61,8 +66,8 @@ def invent_chain(rng: Random) -> Chain:
     return tuple(Hop(relation, starts[i], names[i + 1]) for i, relation in enumerate(relations))
 
 
-_CHOICES = {"final": FINAL, "neighbour": NEIGHBOURS}
-_SHAPES = {
+_CHOICES: dict[str, tuple[str, ...]] = {"final": FINAL, "neighbour": NEIGHBOURS}
+_SHAPES: dict[int, list[tuple[str, ...]]] = {
     1: [(CITY_RELATION,), ("final",), ("neighbour",)],
     2: [(CITY_RELATION, "final"), (CITY_RELATION, "neighbour"), ("neighbour", "final")],
     3: [(CITY_RELATION, "neighbour", "final")],

@@ -93,8 +93,8 @@ def task(chain: Chain, split: str, number: int) -> Task:
         id=f"{split}-{number:05d}",
         messages=(system(PROMPT), user(question(chain))),
         answer=chain[-1].value,
-        attributes={"hops": len(chain), "type": kind(chain)},
-        data={"chain": [[hop.relation, hop.of, hop.value] for hop in chain]},
+        attributes={"hops": len(chain)},
+        data={"type": kind(chain), "chain": [[hop.relation, hop.of, hop.value] for hop in chain]},
     )
 
 

@@ -32,7 +32,7 @@ class PolicyWorker:
     def update(self, batch: Sequence[Sample], algorithm: Algorithm, updates: int) -> dict[str, float]:
         """Take one optimizer step on a mini batch and return its metrics.
 
-        Every trained token of the mini batch has the same weight, so that micro batches change the loss by rounding only.
+        Every trained token of the mini batch weighs the same, so that micro batches change the loss by rounding only.
         Samples whose advantage is 0 have no gradient; they are not computed, but count in the mean.
 
         Args:
@@ -56,7 +56,11 @@ class PolicyWorker:
         rate = learning_rate(self.settings, self.updates, updates)
         norm = apply(self.optimizer, rate, self.settings.max_grad_norm) if computed else 0.0
         self.updates += 1
-        return metrics | {"policy/lr": rate, "policy/grad_norm": norm or 0.0, "policy/skipped_updates": float(norm is None)}
+        return metrics | {
+            "policy/lr": rate,
+            "policy/grad_norm": norm or 0.0,
+            "policy/skipped_updates": float(norm is None),
+        }
 
     def logprobs(self, batch: Sequence[Sample]) -> list[float]:
         """Return the log-probabilities of the trained tokens of all samples, in order, without a gradient."""
@@ -81,15 +85,16 @@ class PolicyWorker:
             self.optimizer.load_state_dict(state["optimizer"])
             self.updates = state["updates"]
         except Exception as error:
-            raise UserError(f"the trainer's state in {folder} cannot be read: {type(error).__name__}: {error}") from error
+            raise UserError(
+                f"the trainer's state in {folder} cannot be read: {type(error).__name__}: {error}"
+            ) from error
 
     def _backward(self, micro: list[Sample], algorithm: Algorithm, trained: int, sums: dict[str, float]) -> None:
         packed = self._pack(micro)
-        device = packed.tokens.device
-        old = torch.tensor([p for sample in micro for p in sample.trajectory.action_logprobs], device=device)
-        advantages = torch.tensor([s.advantage for s in micro for _ in range(s.trained)], device=device)
         logits = target_logits(self.model, packed, self.temperature)
         logprobs = chosen_logprobs(logits, packed)
+        old = logprobs.new_tensor([p for sample in micro for p in sample.trajectory.action_logprobs])
+        advantages = logprobs.new_tensor([sample.advantage for sample in micro for _ in range(sample.trained)])
         result = algorithm.loss(logprobs, old, advantages)
         (result.loss.sum() / trained).backward()
         with torch.no_grad():

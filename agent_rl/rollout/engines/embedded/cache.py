@@ -1,8 +1,8 @@
 """The key-value cache: one row per episode, the rows that generate in front.
 
-Rows are kept dense: rows `[0, active)` generate, rows `[active, used)` belong to episodes that wait for their tools. A row
-that changes sides swaps places with the one at the border, which copies two short rows; in return every step works on
-plain slices, without gathering keys and without computing anything for rows that wait.
+Rows are kept dense: rows `[0, active)` generate, rows `[active, used)` belong to episodes that wait for their tools. A
+row that changes sides swaps places with the one at the border, which copies two short rows; in return every step works
+on plain slices, without gathering keys and without computing anything for rows that wait.
 """
 
 from dataclasses import dataclass
@@ -28,11 +28,13 @@ class RowCache:
     """Keys and values `[rows, layers, 2, K, capacity, D]` and the tokens they were computed from."""
 
     def __init__(self, shape: Shape, rows: int, dtype: torch.dtype, device: torch.device) -> None:
-        """Allocate for `rows` episodes; the capacity in positions grows when it is needed, up to the model's context."""
+        """Allocate for `rows` episodes; the capacity in positions grows when needed, up to the model's context."""
         self.shape = shape
         self.rows = rows
         self.capacity = min(2 * _GROW, shape.context)
-        self.data = torch.zeros(rows, shape.layers, 2, shape.heads, self.capacity, shape.width, dtype=dtype, device=device)
+        self.data = torch.zeros(
+            rows, shape.layers, 2, shape.heads, self.capacity, shape.width, dtype=dtype, device=device
+        )
         self.tokens = np.zeros((rows, self.capacity), dtype=np.int64)
         self.lengths = np.zeros(rows, dtype=np.int64)
 
@@ -87,8 +89,8 @@ class Extension:
     def __init__(self, cache: RowCache, first: int, starts: np.ndarray, counts: np.ndarray) -> None:
         """Append `counts` `[B]` positions to the rows, from `starts` `[B]` on.
 
-        The pass is as wide as the largest count `T`; what a row has less is padding at the position after its last, which
-        the row's next pass overwrites.
+        The pass is as wide as the largest count `T`; what a row has less is padding at the position after its last,
+        which the row's next pass overwrites.
         """
         count = len(starts)
         device = cache.data.device
@@ -101,7 +103,9 @@ class Extension:
         self._data = cache.data[first : first + count]
         self._rows = torch.arange(count, device=device)[:, None]
         visible = torch.arange(self.length, device=device) <= self.positions[..., None]
-        blocked = torch.zeros(visible.shape, dtype=cache.data.dtype, device=device).masked_fill_(~visible, float("-inf"))
+        blocked = torch.zeros(visible.shape, dtype=cache.data.dtype, device=device).masked_fill_(
+            ~visible, float("-inf")
+        )
         self.mask: Tensor | None = blocked[:, None]
 
     def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:

@@ -4,9 +4,9 @@ Requests join and leave between steps; a step decodes one token for every reques
 cache stays there across its turns, so that a turn computes only what is new, and a first turn begins from the longest
 prefix that any row shares.
 
-With `deterministic` on, which step a request joins at does not depend on how long tools took: an episode whose turn ended
-joins again at a step fixed by that end, and the engine waits there for it. The same requests then always meet in the same
-batches, and the same run twice gives the same bits.
+With `deterministic` on, which step a request joins at does not depend on how long tools took: an episode whose turn
+ended joins again at a step fixed by that end, and the engine waits there for it. The same requests then always meet in
+the same batches, and the same run twice gives the same bits.
 """
 
 import asyncio
@@ -183,7 +183,7 @@ class EmbeddedEngine:
         return bool(later)
 
     def _unfinished_business(self) -> bool:
-        """Whether an episode that is due has not made its move, and the order of things would depend on when it does."""
+        """Whether an episode that is due has yet to make its move; the order of things must not depend on when."""
         return self.settings.deterministic and any(
             episode.turn is None and not episode.closed and episode.due <= self.steps for episode in self._rows
         )

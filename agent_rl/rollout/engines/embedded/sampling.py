@@ -42,9 +42,11 @@ def draw(logits: Tensor, samplings: list[Sampling], uniforms: list[float]) -> tu
     if any(s.top_k or s.top_p < 1.0 for s in samplings):
         probabilities = _truncate(probabilities, samplings)
     cumulative = probabilities.cumsum(-1)
-    targets = torch.tensor(uniforms, device=device, dtype=cumulative.dtype)[:, None] * cumulative[:, -1:]
-    # right=True never lands on a token of probability 0; rounding may leave the target at the very end.
-    tokens = torch.searchsorted(cumulative, targets, right=True)[:, 0].clamp_(max=logits.shape[1] - 1)
+    total = cumulative[:, -1:]
+    targets = torch.tensor(uniforms, device=device, dtype=cumulative.dtype)[:, None] * total
+    # Below the total some token's sum exceeds the target, and right=True finds one of positive probability.
+    targets = torch.minimum(targets, torch.nextafter(total, torch.zeros_like(total)))
+    tokens = torch.searchsorted(cumulative, targets, right=True)[:, 0]
     greedy = torch.tensor([s.temperature == 0.0 for s in samplings], device=device)
     tokens = torch.where(greedy, logits.argmax(-1), tokens)
     return tokens, logprobs.gather(1, tokens[:, None])[:, 0]

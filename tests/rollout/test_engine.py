@@ -1,0 +1,222 @@
+"""The embedded engine: exact log-probabilities, the same bits whatever the tools' speed, joining and leaving."""
+
+import asyncio
+import random
+from collections.abc import Callable
+
+import pytest
+import torch
+from transformers import PreTrainedModel
+
+from agent_rl.core.outcome import InfrastructureError
+from agent_rl.models import attention
+from agent_rl.models.scratch import new_model
+from agent_rl.rollout.engines import Finish, Generation, Request, Sampling
+from agent_rl.rollout.engines.embedded import EmbeddedEngine, EmbeddedSettings
+
+VOCABULARY = 300
+COMMON = [7, 8, 9] * 12
+
+
+@pytest.fixture(scope="module")
+def model() -> PreTrainedModel:
+    torch.manual_seed(0)
+    made = new_model(VOCABULARY, 2, 0, seed=3).eval()
+    made.set_attn_implementation(attention.NAME)
+    return made
+
+
+def request(episode: str, turn: int, tokens: list[int], new: int, **rest: object) -> Request:
+    fields: dict = {"stop_tokens": frozenset(), "seed": hash((episode, turn)) % 1000, "sampling": Sampling()} | rest
+    return Request(f"{episode}/{turn}", episode, tokens, new, **fields)
+
+
+async def converse(
+    engine: EmbeddedEngine, name: str, pause: Callable[[], float], turns: int = 3
+) -> tuple[list[int], list[tuple[int, Generation]]]:
+    """Play an episode whose lengths and observations hang on its name alone; return its tokens and generations."""
+    rng = random.Random(name)
+    tokens = COMMON + [rng.randrange(VOCABULARY) for _ in range(rng.randrange(3, 20))]
+    said = []
+    for turn in range(turns):
+        seed, new = rng.randrange(2**60), rng.randrange(4, 20)
+        generation = await engine.generate(request(name, turn, tokens, new, seed=seed))
+        said.append((len(tokens), generation))
+        tokens = tokens + generation.tokens + [rng.randrange(VOCABULARY) for _ in range(rng.randrange(2, 9))]
+        await asyncio.sleep(pause())
+    engine.close(name)
+    return tokens, said
+
+
+def play(engine: EmbeddedEngine, names: list[str], pause: Callable[[], float] = lambda: 0.0) -> list:
+    async def everything() -> list:
+        for name in names:
+            engine.open(name)
+        return await asyncio.gather(*(converse(engine, name, pause) for name in names))
+
+    return asyncio.run(everything())
+
+
+def single(engine: EmbeddedEngine, made: Request) -> Generation:
+    async def once() -> Generation:
+        engine.open(made.episode)
+        try:
+            return await engine.generate(made)
+        finally:
+            engine.close(made.episode)
+
+    return asyncio.run(once())
+
+
+def true_logprobs(model: PreTrainedModel, tokens: list[int]) -> torch.Tensor:
+    with torch.no_grad():
+        logits = model(input_ids=torch.tensor([tokens]), use_cache=False, segments=[len(tokens)]).logits[0]
+    return logits.log_softmax(-1)
+
+
+@pytest.mark.parametrize("rows", [3, 16])
+def test_logprobs_are_those_of_a_fresh_forward_pass_however_few_rows_there_are(model, rows):
+    played = play(EmbeddedEngine(model, EmbeddedSettings(rows=rows)), [f"e{i}" for i in range(10)])
+    for tokens, said in played:
+        expected = true_logprobs(model, tokens)
+        for start, generation in said:
+            assert tokens[start : start + len(generation.tokens)] == generation.tokens
+            for place, (token, logprob) in enumerate(zip(generation.tokens, generation.logprobs, strict=True)):
+                assert logprob == pytest.approx(expected[start + place - 1, token].item(), abs=1e-5)
+
+
+def test_the_same_bits_whatever_the_tools_speed(model):
+    names = [f"e{i}" for i in range(12)]
+    clock = random.Random(1)
+    quick = play(EmbeddedEngine(model, EmbeddedSettings(rows=5)), names)
+    slow = play(EmbeddedEngine(model, EmbeddedSettings(rows=5)), names, lambda: clock.random() * 0.02)
+    assert quick == slow
+
+
+def test_without_determinism_slow_episodes_do_not_hold_up_the_others(model):
+    engine = EmbeddedEngine(model, EmbeddedSettings(rows=4, deterministic=False))
+    order: list[str] = []
+
+    async def episode(name: str, pause: float) -> None:
+        await converse(engine, name, lambda: pause)
+        order.append(name)
+
+    async def everything() -> None:
+        for name in ("slow", "quick"):
+            engine.open(name)
+        await asyncio.gather(episode("slow", 0.3), episode("quick", 0.0))
+
+    asyncio.run(everything())
+    assert order == ["quick", "slow"]
+
+
+def test_a_sampled_stop_token_ends_the_turn_and_is_kept(model):
+    generation = single(EmbeddedEngine(model), request("e", 0, COMMON, 200, stop_tokens=frozenset(range(0, 300, 3))))
+    assert generation.finish is Finish.STOP
+    assert generation.tokens[-1] % 3 == 0
+    assert all(token % 3 for token in generation.tokens[:-1])
+    assert len(generation.tokens) == len(generation.logprobs) == len(generation.weight_versions)
+
+
+def test_a_turn_ends_by_length(model):
+    generation = single(EmbeddedEngine(model), request("e", 0, COMMON, 5))
+    assert generation.finish is Finish.LENGTH
+    assert len(generation.tokens) == 5
+
+
+def test_greedy_takes_the_most_likely_token_and_reports_its_unscaled_logprob(model):
+    generation = single(EmbeddedEngine(model), request("e", 0, COMMON, 6, sampling=Sampling(temperature=0.0)))
+    expected = true_logprobs(model, COMMON + generation.tokens)[len(COMMON) - 1 : -1]
+    assert generation.tokens == expected.argmax(-1).tolist()
+    assert generation.logprobs == pytest.approx(expected.max(-1).values.tolist(), abs=1e-5)
+
+
+def test_new_weights_are_used_and_named_from_the_update_on():
+    model = new_model(VOCABULARY, 2, 0, seed=4).eval()
+    model.set_attn_implementation(attention.NAME)
+    engine = EmbeddedEngine(model)
+    asked = request("e", 0, COMMON, 4)
+
+    async def twice() -> tuple[Generation, Generation]:
+        engine.open("e")
+        first = await engine.generate(asked)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.mul_(1.5)
+        engine.update_weights(9)
+        second = await engine.generate(asked)  # the same episode: what the old weights cached must not be used
+        engine.close("e")
+        return first, second
+
+    first, second = asyncio.run(twice())
+    assert (first.weight_versions, second.weight_versions) == ([0] * 4, [9] * 4)
+    tokens = COMMON + second.tokens
+    expected = true_logprobs(model, tokens)
+    for place, (token, logprob) in enumerate(zip(second.tokens, second.logprobs, strict=True)):
+        assert logprob == pytest.approx(expected[len(COMMON) + place - 1, token].item(), abs=1e-5)
+
+
+def test_abort_returns_what_there_is_and_the_others_go_on(model):
+    engine = EmbeddedEngine(model)
+
+    async def both() -> tuple[Generation, Generation]:
+        engine.open("stopped")
+        engine.open("other")
+        stopped = asyncio.create_task(engine.generate(request("stopped", 0, COMMON, 900)))
+        other = asyncio.create_task(engine.generate(request("other", 0, COMMON, 30)))
+        await asyncio.sleep(0.05)
+        engine.abort("stopped/0")
+        engine_close_later = await stopped
+        engine.close("stopped")
+        return engine_close_later, await other
+
+    stopped, other = asyncio.run(both())
+    assert stopped.finish is Finish.ABORT
+    assert len(stopped.tokens) < 900
+    assert other.finish is Finish.LENGTH
+
+
+def test_a_cancelled_request_frees_its_row(model):
+    engine = EmbeddedEngine(model, EmbeddedSettings(rows=1))
+
+    async def run() -> Generation:
+        engine.open("a")
+        engine.open("b")
+        first = asyncio.create_task(engine.generate(request("a", 0, COMMON, 900)))
+        await asyncio.sleep(0.02)
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        engine.close("a")
+        return await asyncio.wait_for(engine.generate(request("b", 0, COMMON, 3)), 20)
+
+    assert len(asyncio.run(run()).tokens) == 3
+
+
+def test_a_failing_model_is_an_infrastructure_failure_not_a_hang(model, monkeypatch):
+    engine = EmbeddedEngine(model)
+    monkeypatch.setattr(engine, "_decoder", lambda **_: 1 / 0)
+    with pytest.raises(InfrastructureError, match="ZeroDivisionError"):
+        single(engine, request("e", 0, COMMON, 3))
+
+
+@pytest.mark.parametrize(("tokens", "new"), [([], 3), (COMMON, 5000)])
+def test_a_request_that_cannot_be_served_is_refused(model, tokens, new):
+    with pytest.raises(ValueError, match="do not fit"):
+        single(EmbeddedEngine(model), request("e", 0, tokens, new))
+
+
+def test_a_conversation_that_was_rewritten_is_computed_anew(model):
+    engine = EmbeddedEngine(model)
+
+    async def rewritten() -> Generation:
+        engine.open("e")
+        await engine.generate(request("e", 0, [*COMMON, 1, 2, 3], 5))
+        generation = await engine.generate(request("e", 1, [*COMMON, 4], 5))
+        engine.close("e")
+        return generation
+
+    generation = asyncio.run(rewritten())
+    expected = true_logprobs(model, [*COMMON, 4, *generation.tokens])
+    start = len(COMMON)
+    for place, (token, logprob) in enumerate(zip(generation.tokens, generation.logprobs, strict=True)):
+        assert logprob == pytest.approx(expected[start + place, token].item(), abs=1e-5)

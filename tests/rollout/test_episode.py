@@ -1,0 +1,158 @@
+"""Episodes: exact tokens, derived masks, stop reasons, and whose fault a failure is."""
+
+import asyncio
+import time
+
+import pytest
+
+from agent_rl.core.limits import Limits
+from agent_rl.core.message import assistant, tool_call
+from agent_rl.core.outcome import Cause, StopReason
+from agent_rl.core.trajectory import Origin, Trajectory
+from agent_rl.rollout.engines import Finish, Request, Sampling
+from agent_rl.rollout.engines.scripted import ScriptedEngine
+from agent_rl.rollout.episode import Episode, Plan
+
+CALL = assistant("", [tool_call("add", {"a": 3, "b": 4})])
+
+
+def play(env, engine, renderer, limits: Limits | None = None) -> Trajectory:
+    task = env.tasks("train")["train-3"]
+    plan = Plan("e", task, 0, Sampling(), 1)
+    engine.open("e")
+    return asyncio.run(Episode(plan, env, engine, renderer, limits or Limits()).play())
+
+
+def script(renderer, *messages):
+    """Say one message a turn."""
+    turns = [renderer.action(message) for message in messages]
+    return lambda request: turns[int(request.id.rpartition("/")[2])]
+
+
+def test_the_mask_is_exactly_what_was_sampled(adder, renderer):
+    engine = ScriptedEngine(script(renderer, CALL, CALL, assistant("7")))
+    trajectory = play(adder(), engine, renderer)
+    sampled = [token for token, mask in zip(trajectory.tokens, trajectory.loss_mask, strict=True) if mask]
+    said = [*renderer.action(CALL), *renderer.action(CALL), *renderer.action(assistant("7"))]
+    assert sampled == said
+    assert sampled.count(renderer.stop_token) == 3  # the stop token is trained
+    assert trajectory.action_turns == [0] * len(renderer.action(CALL)) + [1] * len(renderer.action(CALL)) + [2] * len(
+        renderer.action(assistant("7"))
+    )
+    assert trajectory.reward == 1.0
+    assert trajectory.stop is StopReason.ANSWERED
+
+
+def test_the_engine_sees_exactly_the_tokens_of_the_trajectory_grown_turn_by_turn(adder, renderer):
+    engine = ScriptedEngine(script(renderer, CALL, CALL, assistant("7")))
+    trajectory = play(adder(), engine, renderer)
+    for earlier, later in zip(engine.requests, engine.requests[1:], strict=False):
+        assert later.tokens[: len(earlier.tokens)] == earlier.tokens
+    assert trajectory.tokens[: len(engine.requests[-1].tokens)] == engine.requests[-1].tokens
+    messages = [*trajectory.messages]
+    whole = renderer.tokenizer.apply_chat_template(
+        messages, tools=[t.schema() for t in adder().tools()], tokenize=True, return_dict=False
+    )
+    assert whole[: len(trajectory.tokens)] == trajectory.tokens
+
+
+def test_a_turn_cut_by_length_ends_the_episode_and_the_environment_never_sees_it(adder, renderer):
+    engine = ScriptedEngine(lambda request: [5] * 500)
+    trajectory = play(adder(), engine, renderer, Limits(turn_tokens=9))
+    assert trajectory.stop is StopReason.TURN_LENGTH
+    assert len(trajectory.action_logprobs) == 9
+    assert trajectory.reward == 0.0
+    assert trajectory.failure is None
+
+
+def test_an_episode_never_grows_over_its_tokens(adder, renderer):
+    first = len(renderer.prompt(adder().tasks("train")["train-3"].messages, [t.schema() for t in adder().tools()]))
+    for room in range(1, 60):
+        engine = ScriptedEngine(script(renderer, CALL, CALL, CALL, CALL, CALL, CALL, CALL, CALL))
+        trajectory = play(adder(), engine, renderer, Limits(episode_tokens=first + room))
+        assert len(trajectory.tokens) <= first + room
+        assert trajectory.stop is StopReason.EPISODE_LENGTH
+        assert len(trajectory.tokens) == len(trajectory.loss_mask)
+        assert trajectory.segments[-1].origin is not Origin.PROMPT
+
+
+def test_the_last_turn_is_not_followed_by_an_observation(adder, renderer):
+    engine = ScriptedEngine(lambda request: renderer.action(CALL))
+    trajectory = play(adder(), engine, renderer, Limits(turns=3))
+    assert trajectory.stop is StopReason.TURN_LIMIT
+    assert len(trajectory.turns) == 3
+    assert trajectory.segments[-1].origin is Origin.ACTION
+
+
+def test_a_malformed_call_is_answered_not_failed(adder, renderer):
+    broken = assistant("<tool_call>\n{oops\n</tool_call>")
+    engine = ScriptedEngine(script(renderer, broken, assistant("7")))
+    trajectory = play(adder(), engine, renderer)
+    assert trajectory.turns[0].invalid_calls == 1
+    assert "Error" in trajectory.messages[2]["content"]
+    assert trajectory.reward == 1.0
+
+
+def test_what_infrastructure_fails_is_a_failure_and_never_a_reward(adder, renderer):
+    adder.broken_calls = 1
+    trajectory = play(adder(), ScriptedEngine(script(renderer, CALL)), renderer)
+    assert trajectory.stop is StopReason.FAILED
+    assert (trajectory.failure.cause, trajectory.failure.source) == (Cause.INFRASTRUCTURE, "adder")
+    assert not trajectory.usable
+
+
+def test_what_the_environment_raises_is_the_environments_failure(adder, renderer, monkeypatch):
+    def broken(self, **_: object) -> float:
+        raise KeyError("oops")
+
+    monkeypatch.setattr(adder, "_score", broken)
+    trajectory = play(adder(), ScriptedEngine(script(renderer, assistant("7"))), renderer)
+    assert trajectory.failure.cause is Cause.ENVIRONMENT
+    assert "KeyError" in trajectory.failure.message
+
+
+@pytest.mark.parametrize(
+    ("limits", "named"), [({"turn_seconds": 0.05}, "engine"), ({"episode_seconds": 0.05}, "engine")]
+)
+def test_an_engine_that_never_answers_ends_by_a_deadline_that_names_it(adder, renderer, limits, named):
+    engine = ScriptedEngine(lambda request: [5], seconds=60)
+    trajectory = play(adder(), engine, renderer, Limits(**limits))
+    assert trajectory.failure.cause is Cause.INFRASTRUCTURE
+    assert named in trajectory.failure.message
+    assert engine.closed == ["e"]
+
+
+def test_a_tool_that_never_answers_ends_by_a_deadline(adder, renderer, monkeypatch):
+    async def sleeps(self, action):
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(adder, "astep", sleeps)
+    begun = time.monotonic()
+    trajectory = play(adder(), ScriptedEngine(script(renderer, CALL)), renderer, Limits(tool_seconds=0.05))
+    assert "environment's step" in trajectory.failure.message
+    assert time.monotonic() - begun < 30
+
+
+def test_an_aborted_turn_is_an_infrastructure_failure(adder, renderer):
+    engine = ScriptedEngine(script(renderer, CALL))
+    engine.abort("e/0")
+    trajectory = play(adder(), engine, renderer)
+    assert trajectory.failure.cause is Cause.INFRASTRUCTURE
+    assert trajectory.action_logprobs == []
+
+
+def test_each_turn_has_its_own_random_stream(adder, renderer):
+    engine = ScriptedEngine(script(renderer, CALL, CALL, assistant("7")))
+    play(adder(), engine, renderer)
+    seeds = {request.seed for request in engine.requests}
+    assert len(seeds) == 3
+
+
+def test_the_scripted_engine_obeys_the_limits_of_a_request():
+    engine = ScriptedEngine(lambda request: [1, 2, 3, 4])
+
+    def generate(new: int, stops: frozenset[int]):
+        return asyncio.run(engine.generate(Request("r", "e", [0], new, stops, 0, Sampling())))
+
+    assert generate(2, frozenset()).finish is Finish.LENGTH
+    assert generate(9, frozenset({3})).tokens == [1, 2, 3]
