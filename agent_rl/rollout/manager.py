@@ -104,7 +104,8 @@ class RolloutManager:
             return list(await asyncio.gather(*episodes))
         finally:
             for task in [watch, *episodes]:
-                task.cancel()
+                if not task.cancelling():  # an interrupt has cancelled them already; twice would break their clean-up
+                    task.cancel()
             await asyncio.gather(watch, *episodes, return_exceptions=True)
 
     async def _play(self, plan: Plan, running: dict[str, Episode]) -> Trajectory:

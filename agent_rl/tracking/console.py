@@ -44,6 +44,7 @@ class Console:
         self._step, self._steps, self._step_ended = 0, 0, time.monotonic()
         self._phase, self._phase_begun = "", time.monotonic()
         self._done, self._total = 0, 0
+        self._seen: set[str] = set()
 
     def __enter__(self) -> "Console":
         """Begin the live display, on a terminal that can show one."""
@@ -75,6 +76,7 @@ class Console:
     def step(self, step: int, steps: int, metrics: Mapping[str, float]) -> None:
         """Show the metrics of a step that has ended, one of `steps`."""
         self._step, self._steps, self._step_ended = step, steps, time.monotonic()
+        self._seen |= metrics.keys()
         for key, value in metrics.items():
             if key.split("/")[0] in ("reward", "success", "seconds"):
                 self._history[key].append(value)
@@ -82,7 +84,7 @@ class Console:
             self._figures = self._draw(metrics)
             self._live.refresh()
         else:
-            self.line(_plain(step, steps, metrics, _broken_down(self._history)))
+            self.line(_plain(step, steps, metrics, _broken_down(self._history), self._seen))
 
     def line(self, text: str) -> None:
         """Print a line that stays."""
@@ -164,12 +166,14 @@ def _broken_down(keys: Iterable[str]) -> list[tuple[str, str]]:
     return [(f"  {name}={value}", f"success/{name}={value}") for name, _, value in ordered]
 
 
-def _plain(step: int, steps: int, metrics: Mapping[str, float], broken_down: list[tuple[str, str]]) -> str:
-    """Return the step in columns that stay where they are from line to line."""
+def _plain(
+    step: int, steps: int, metrics: Mapping[str, float], broken_down: list[tuple[str, str]], seen: set[str]
+) -> str:
+    """Return the step in columns, one for each metric seen so far, that stay where they are from line to line."""
     shown = [("reward", "reward/mean", ".3f", 6), ("success", "success/mean", ".3f", 5)]
     shown += [(label.strip(), key, ".3f", 5) for label, key in broken_down]
     shown += [*_DETAILS, ("seconds", "seconds/step", ".1f", 6)]
-    shown = [column for column in shown if column[1] in metrics or "=" in column[1]]
+    shown = [column for column in shown if column[1] in seen]
     cells = [
         f"{label} {format(metrics[key], form) if key in metrics else '-':>{width}}" for label, key, form, width in shown
     ]

@@ -10,6 +10,7 @@ from random import Random
 from agent_rl.core.seeds import derive
 from agent_rl.core.task import Task, TaskSet
 from agent_rl.core.trajectory import Group
+from agent_rl.evaluation.harness import mean
 from agent_rl.rollout.engines.base import Engine
 from agent_rl.rollout.manager import RolloutManager
 from agent_rl.trainer.algorithms import Algorithm
@@ -63,7 +64,8 @@ class Loop:
         parts = mini_batches(batch, trainer.mini_batches)
         total = trainer.steps * trainer.mini_batches
         each = [self.policy.update(part, self.algorithm, total) for part in parts]
-        return {name: sum(metrics[name] for metrics in each) / len(each) for name in (each[0] if each else {})}
+        names = dict.fromkeys(name for metrics in each for name in metrics)
+        return {name: mean(metrics[name] for metrics in each if name in metrics) for name in names}
 
     def _metrics(self, step: int, groups: list[Group], batch: list[Sample]) -> dict[str, float]:
         rollout = rollout_metrics(groups, self.config.eval.success_at)

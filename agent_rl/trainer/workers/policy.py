@@ -33,7 +33,8 @@ class PolicyWorker:
         """Take one optimizer step on a mini batch and return its metrics.
 
         Every trained token of the mini batch weighs the same, so that micro batches change the loss by rounding only.
-        Samples whose advantage is 0 have no gradient; they are not computed, but count in the mean.
+        Samples whose advantage is 0 have no gradient; they are not computed, but count in the mean of the loss.
+        Entropy, KL and clip fraction are means over the tokens that were computed, and absent when there were none.
 
         Args:
             batch: The mini batch.
@@ -45,14 +46,12 @@ class PolicyWorker:
         computed = [sample for sample in batch if sample.advantage]
         for micro in micro_batches(computed, self.micro_tokens):
             self._backward(micro, algorithm, trained, sums)
-        seen = max(1.0, sums.pop("tokens", 0.0))
+        seen = sums.pop("tokens", 0.0)
         metrics = {
-            "policy/loss": sums["loss"] / max(1, trained),
-            "policy/entropy": sums["entropy"] / seen,
-            "policy/kl": sums["kl"] / seen,
-            "policy/clip_fraction": sums["clipped"] / seen,
-            "policy/trained_share": seen / max(1, trained) if computed else 0.0,
+            "policy/loss": sums.pop("loss", 0.0) / max(1, trained),
+            "policy/computed_share": seen / max(1, trained),
         }
+        metrics |= {f"policy/{name}": value / seen for name, value in sums.items()}
         rate = learning_rate(self.settings, self.updates, updates)
         norm = apply(self.optimizer, rate, self.settings.max_grad_norm) if computed else 0.0
         self.updates += 1
@@ -103,7 +102,7 @@ class PolicyWorker:
             sums["loss"] += float(result.loss.sum())
             sums["entropy"] += float(entropies(logits).sum())
             sums["kl"] += float(_k3(gap).sum())
-            sums["clipped"] += float(result.clipped.sum())
+            sums["clip_fraction"] += float(result.clipped.sum())
 
     def _pack(self, samples: Sequence[Sample]) -> Packed:
         packed = pack([(sample.trajectory.tokens, sample.trajectory.loss_mask) for sample in samples])

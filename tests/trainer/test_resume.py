@@ -1,0 +1,163 @@
+"""A run that was killed at any moment ends as the run that was not, number for number."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent_rl.cli.main import main
+from agent_rl.rollout.store import read_trajectories
+from agent_rl.tracking.jsonl import read_metrics
+
+SIZE = ["trainer.tasks=3", "algorithm.samples=4", "eval.tasks=8", "rollout.limits.turns=3", "engine.rows=7"]
+TIMES = ("seconds/", "speed/", "memory/")
+
+
+def start(*words: str) -> subprocess.Popen:
+    command = [sys.executable, "-m", "agent_rl.cli", "train", *words]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def finish(*words: str) -> str:
+    process = start(*words)
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    return output
+
+
+def kill_when(reached: Callable[[], bool], *words: str) -> None:
+    process = start(*words)
+    deadline = time.monotonic() + 120
+    while not reached():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline, "the run did not come that far"
+        time.sleep(0.005)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def numbers(run: Path) -> list[dict[str, Any]]:
+    lines = read_metrics(run / "metrics.jsonl")
+    return [{key: value for key, value in line.items() if not key.startswith(TIMES)} for line in lines]
+
+
+def tokens(run: Path) -> dict[str, list[tuple[list[int], list[float]]]]:
+    files = sorted((run / "trajectories").glob("*.zst")) + sorted((run / "evaluations").glob("*.zst"))
+    return {file.name: [(t.tokens, t.action_logprobs) for t in read_trajectories(file)] for file in files}
+
+
+def figures(run: Path) -> dict[str, Any]:
+    return {file.name: json.loads(file.read_text()) for file in (run / "evaluations").glob("*.json")}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Path:
+    run = tmp_path_factory.mktemp("whole") / "run"
+    finish(*SIZE, "trainer.steps=6", f"out={run}")
+    return run
+
+
+def same(one: Path, other: Path) -> None:
+    assert numbers(one) == numbers(other)
+    assert tokens(one) == tokens(other)
+    assert figures(one) == figures(other)
+    last = "checkpoints/step_000006/model.safetensors"
+    assert (one / last).read_bytes() == (other / last).read_bytes()
+
+
+@pytest.mark.slow
+def test_the_same_run_twice_is_the_same_run(whole, tmp_path):
+    finish(*SIZE, "trainer.steps=6", f"out={tmp_path / 'run'}")
+    same(whole, tmp_path / "run")
+
+
+@pytest.mark.slow
+def test_a_run_killed_again_and_again_ends_as_if_it_had_never_been(whole, tmp_path):
+    run = tmp_path / "run"
+
+    def lines() -> int:
+        return len(read_metrics(run / "metrics.jsonl")) if (run / "metrics.jsonl").exists() else 0
+
+    kill_when(lambda: (run / "evaluations" / "before.json").exists(), *SIZE, "trainer.steps=6", f"out={run}")
+    kill_when(lambda: lines() >= 2, f"resume={run}")
+    kill_when(lambda: any((run / "checkpoints").glob(".step_*4")), f"resume={run}")  # while a checkpoint is written
+    kill_when(lambda: (run / "evaluations" / "after.json").exists(), f"resume={run}")
+    finish(f"resume={run}")
+    same(whole, run)
+    summary = json.loads((run / "summary.json").read_text())
+    assert summary["steps"] == 6
+
+
+@pytest.mark.slow
+def test_a_half_written_metrics_line_and_leftovers_do_no_harm(whole, tmp_path):
+    run = tmp_path / "run"
+    finish(*SIZE, "trainer.steps=6", "trainer.checkpoint_every=4", f"out={run}")
+    (run / "summary.json").unlink()
+    for leftover in ("checkpoints/step_000006/model.safetensors", "checkpoints/step_000006"):
+        path = run / leftover
+        path.unlink() if path.is_file() else [f.unlink() for f in path.iterdir()] and path.rmdir()
+    (run / "checkpoints" / ".step_000005").mkdir()
+    for file in (run / "evaluations").glob("after*"):
+        file.unlink()
+    with (run / "metrics.jsonl").open("a") as metrics:
+        metrics.write('{"step": 7, "reward/me')
+    finish(f"resume={run}")
+    assert numbers(run) == numbers(whole)
+
+
+@pytest.mark.slow
+def test_a_complete_run_says_so_instead_of_training_nothing(whole, capsys):
+    assert main(["train", f"resume={whole}"]) != 0
+    assert "is complete (6 steps)" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_complete_run_can_be_made_longer(whole, tmp_path, capsys):
+    run = tmp_path / "run"
+    finish(*SIZE, "trainer.steps=4", f"out={run}")
+    finish(f"resume={run}", "trainer.steps=6")
+    assert numbers(run) == numbers(whole)
+
+
+@pytest.mark.slow
+def test_a_resumed_run_keeps_its_settings(whole, capsys):
+    assert main(["train", f"resume={whole}", "optimizer.lr=0.1"]) != 0
+    assert "optimizer.lr was 0.0003 and is 0.1 now" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_two_processes_never_work_in_one_folder(tmp_path):
+    run = tmp_path / "run"
+    first = start(*SIZE, "trainer.steps=50", f"out={run}")
+    try:
+        while not (run / "evaluations" / "before.json").exists():
+            assert first.poll() is None
+            time.sleep(0.01)
+        second = start(f"resume={run}")
+        output, _ = second.communicate(timeout=60)
+        assert second.returncode != 0
+        assert "another process is working" in output
+    finally:
+        first.kill()
+        first.wait()
+
+
+@pytest.mark.slow
+def test_an_interrupt_says_how_to_go_on(tmp_path):
+    run = tmp_path / "run"
+    process = start(*SIZE, "trainer.steps=50", f"out={run}")
+    while not (run / "metrics.jsonl").exists() or not read_metrics(run / "metrics.jsonl"):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, output
+    assert f"agent-rl train resume={run}" in output
+    assert "Traceback" not in output
