@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from agent_rl.api import evaluate, load_run, train
     from agent_rl.core.task import Task, TaskSet
     from agent_rl.core.trajectory import Trajectory
     from agent_rl.envs.base import AgentEnv
@@ -23,10 +24,13 @@ _HOMES = {
     "ToolEnv": "agent_rl.envs.tool_env",
     "ToolPolicy": "agent_rl.tools.tool",
     "Trajectory": "agent_rl.core.trajectory",
+    "evaluate": "agent_rl.api",
+    "load_run": "agent_rl.api",
     "make": "agent_rl.envs.registration",
     "register_env": "agent_rl.envs.registration",
     "reward": "agent_rl.envs.reward",
     "tool": "agent_rl.tools.tool",
+    "train": "agent_rl.api",
 }
 
 __all__ = [
@@ -37,10 +41,13 @@ __all__ = [
     "ToolEnv",
     "ToolPolicy",
     "Trajectory",
+    "evaluate",
+    "load_run",
     "make",
     "register_env",
     "reward",
     "tool",
+    "train",
 ]
 
 

@@ -1,16 +1,11 @@
-"""What the commands share: their words, their help, the run folder."""
+"""What the commands share: their words and their help."""
 
 import argparse
 from collections.abc import Iterator, Sequence
-from datetime import datetime
-from pathlib import Path
 
-import yaml
 from pydantic import BaseModel
 
 from agent_rl.core.errors import UserError
-from agent_rl.core.files import write_json_atomic, write_text_atomic
-from agent_rl.tracking.run_folder import RunFolder, describe
 
 
 def add_words(parser: argparse.ArgumentParser, config: type[BaseModel], example: str) -> None:
@@ -26,26 +21,6 @@ def take_word(words: Sequence[str], key: str) -> tuple[str | None, list[str]]:
     if values and not values[-1]:
         raise UserError(f"{key}= needs a value")
     return (values[-1] if values else None), [word for word in words if not word.startswith(f"{key}=")]
-
-
-def create_run(out: str | None, kind: str, config: BaseModel, command: list[str]) -> RunFolder:
-    """Make the run folder, with `run.json` and `config.yaml` in it.
-
-    Raises:
-        UserError: The folder cannot be written or holds a run already.
-    """
-    folder = RunFolder.create(Path(out) if out else _fresh(kind))
-    write_text_atomic(
-        folder.config_yaml, yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-    )
-    write_json_atomic(folder.run_json, describe(command) | {"kind": kind})
-    return folder
-
-
-def _fresh(kind: str) -> Path:
-    base = Path("runs") / f"{kind}-{datetime.now():%Y%m%d-%H%M%S}"
-    numbered = (base.with_name(f"{base.name}-{number}") for number in range(2, 1000))
-    return base if not base.exists() else next(path for path in numbered if not path.exists())
 
 
 def _help_lines(model: type[BaseModel], prefix: str = "") -> Iterator[str]:

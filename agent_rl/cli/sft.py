@@ -3,10 +3,11 @@
 import argparse
 import sys
 
-from agent_rl.cli.common import add_words, create_run
+from agent_rl.cli.common import add_words
 from agent_rl.config import compose, validate
 from agent_rl.tracking import make_tracker
 from agent_rl.tracking.console import Console
+from agent_rl.tracking.run_folder import create_run
 from agent_rl.trainer.settings import SftConfig
 
 
@@ -21,7 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
     from agent_rl.trainer.sft import train_on_demonstrations
 
     config = validate(SftConfig, compose("sft", arguments.words))
-    folder = create_run(config.out, f"sft-{config.env.name}", config, ["agent-rl", *sys.argv[1:]])
+    folder = create_run(config.out, f"sft-{config.env.label}", config, ["agent-rl", *sys.argv[1:]])
     with Console() as console:
         checkpoint = train_on_demonstrations(config, folder, make_tracker("jsonl", folder, "agent_rl"), console)
     print(f"trained {config.sft.steps} steps; the model is in {checkpoint}")

@@ -1,22 +1,18 @@
 """`agent-rl train`."""
 
 import argparse
-import fcntl
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from agent_rl.cli.common import add_words, create_run, take_word
+from agent_rl.cli.common import add_words, take_word
 from agent_rl.config import compose, validate
 from agent_rl.core.errors import UserError
-from agent_rl.core.files import write_text_atomic
 from agent_rl.tracking.console import Console
-from agent_rl.tracking.run_folder import RunFolder
+from agent_rl.tracking.run_folder import RunFolder, create_run, write_config
 from agent_rl.trainer.settings import TrainConfig
 
 _MAY_CHANGE = {"trainer.steps", "tracker", "out"}
@@ -44,18 +40,12 @@ def run(arguments: argparse.Namespace) -> int:
         return _dry_run(config)
     from agent_rl.trainer.run import train  # loads torch
 
-    folder = (
-        RunFolder.open(Path(resumed))
-        if resumed
-        else create_run(
-            config.out,
-            f"{config.env.name.replace('/', '-')}-{config.algorithm.name}",
-            config,
-            ["agent-rl", *sys.argv[1:]],
-        )
-    )
+    if resumed:
+        folder = RunFolder.open(Path(resumed))
+    else:
+        folder = create_run(config.out, config.run_name, config, ["agent-rl", *sys.argv[1:]])
     facts = json.loads(folder.run_json.read_text(encoding="utf-8"))
-    with _alone(folder), Console() as console:
+    with folder.alone(), Console() as console:
         if resumed:
             _record_steps(folder, config)
         try:
@@ -121,17 +111,4 @@ def _record_steps(folder: RunFolder, config: TrainConfig) -> None:
         folder.summary_json.unlink()
         for figures in folder.evaluations.glob("after*.json"):
             figures.unlink()
-    write_text_atomic(
-        folder.config_yaml, yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-    )
-
-
-@contextmanager
-def _alone(folder: RunFolder) -> Iterator[None]:
-    """Hold the folder, so that no second process writes into it; the system lets go when this one dies."""
-    with (folder.path / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise UserError(f"another process is working in {folder.path}") from error
-        yield
+    write_config(folder, config)

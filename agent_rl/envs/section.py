@@ -25,6 +25,11 @@ class EnvSection(BaseModel):
         return section
 
     @property
+    def label(self) -> str:
+        """The name without a path, for folders and titles."""
+        return self.name.rpartition(":")[2].lower()
+
+    @property
     def settings(self) -> dict[str, Any]:
         """What stands beside the name."""
         return dict(self.model_extra or {})

@@ -1,19 +1,19 @@
-"""The folder of a run: where everything lies in it, and the facts about where and when the run began."""
+"""The folder of a run: where everything lies in it, and who may write there."""
 
-import os
-import platform
-import shlex
-import shutil
-import subprocess
+import fcntl
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+
+import yaml
+from pydantic import BaseModel
 
 from agent_rl.core.errors import UserError
-
-_PACKAGES = ("torch", "transformers", "numpy", "gymnasium", "tantivy", "tokenizers", "pydantic", "hydra-core")
+from agent_rl.core.files import write_json_atomic, write_text_atomic
+from agent_rl.tracking.facts import describe
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class RunFolder:
         """
         folder = cls(path)
         try:
-            if folder.run_json.exists():
+            if folder.begun:
                 raise UserError(f"{path} holds a run already; resume it or choose another folder")
             for part in (folder.checkpoints, folder.trajectories, folder.evaluations):
                 part.mkdir(parents=True, exist_ok=True)
@@ -50,6 +50,25 @@ class RunFolder:
         if not folder.run_json.is_file():
             raise UserError(f"{path} holds no run: there is no {folder.run_json.name} in it")
         return folder
+
+    @property
+    def begun(self) -> bool:
+        """Whether a run has left results here; one that failed before the first may be started again."""
+        return self.run_json.exists() and (self.metrics_jsonl.exists() or any(self.evaluations.iterdir()))
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the folder, so that no second process writes into it; the system lets go when this process dies.
+
+        Raises:
+            UserError: Another process holds it.
+        """
+        with (self.path / ".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise UserError(f"another process is working in {self.path}") from error
+            yield
 
     @property
     def run_json(self) -> Path:
@@ -101,46 +120,25 @@ class RunFolder:
         return self.trajectories / f"step_{step:06d}.jsonl.zst"
 
 
-def describe(command: list[str]) -> dict[str, Any]:
-    """Return the facts about a run that starts here and now: what to write into run.json. It names no host or user."""
-    commit = _output("git", "rev-parse", "HEAD")
-    return {
-        "command": shlex.join(command),
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "agent_rl": _version("agent-rl"),
-        "commit": commit,
-        "dirty": bool(commit and _output("git", "status", "--porcelain")),
-        "python": platform.python_version(),
-        "packages": {name: found for name in _PACKAGES if (found := _version(name))},
-        "hardware": {
-            "cpu": _cpu(),
-            "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-            "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
-            "gpus": (_output("nvidia-smi", "--query-gpu=name", "--format=csv,noheader") or "").splitlines(),
-        },
-    }
+def create_run(out: str | None, name: str, config: BaseModel, command: list[str]) -> RunFolder:
+    """Make the folder of a new run with `run.json` and `config.yaml` in it: `out`, or a new one named after `name`.
+
+    Raises:
+        UserError: The folder cannot be written or holds a run already.
+    """
+    folder = RunFolder.create(Path(out) if out else _fresh(name))
+    write_config(folder, config)
+    write_json_atomic(folder.run_json, describe(command))
+    return folder
 
 
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
+def write_config(folder: RunFolder, config: BaseModel) -> None:
+    """Write the resolved configuration."""
+    text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    write_text_atomic(folder.config_yaml, text)
 
 
-def _cpu() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, "") or platform.processor() or platform.machine()
-
-
-def _output(*command: str) -> str | None:
-    """Return what a program prints, or None when it is missing, fails, or takes longer than five seconds."""
-    if not shutil.which(command[0]):
-        return None
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip()
+def _fresh(name: str) -> Path:
+    base = Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+    numbered = (base.with_name(f"{base.name}-{number}") for number in itertools.count(2))
+    return base if not base.exists() else next(path for path in numbered if not path.exists())

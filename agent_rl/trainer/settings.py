@@ -65,6 +65,11 @@ class TrainConfig(Settings):
     out: str | None = None
     """The run folder; by default a new one below runs/."""
 
+    @property
+    def run_name(self) -> str:
+        """What the run folder is named after."""
+        return f"{self.env.label}-{self.algorithm.name}"
+
 
 class DemonstrationSettings(Settings):
     """Supervised training on demonstrations of the environment."""

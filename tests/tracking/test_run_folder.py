@@ -10,7 +10,8 @@ import pytest
 
 from agent_rl.core.errors import UserError
 from agent_rl.core.files import open_atomic, read_json, write_json_atomic
-from agent_rl.tracking.run_folder import RunFolder, describe
+from agent_rl.tracking.facts import describe
+from agent_rl.tracking.run_folder import RunFolder
 
 
 def test_a_new_folder_can_be_opened_once_it_holds_a_run(tmp_path: Path) -> None:
@@ -21,10 +22,21 @@ def test_a_new_folder_can_be_opened_once_it_holds_a_run(tmp_path: Path) -> None:
     assert RunFolder.open(folder.path) == folder
 
 
-def test_a_second_run_in_the_same_folder_is_refused(tmp_path: Path) -> None:
-    write_json_atomic(RunFolder.create(tmp_path).run_json, {})
+def test_a_second_run_in_the_same_folder_is_refused_once_the_first_has_left_anything(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path)
+    write_json_atomic(folder.run_json, {})
+    RunFolder.create(tmp_path)  # the first failed before it left anything: the same command may be tried again
+    write_json_atomic(folder.evaluations / "before.json", {})
     with pytest.raises(UserError, match="holds a run already"):
         RunFolder.create(tmp_path)
+
+
+def test_a_folder_is_held_by_one_at_a_time(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path)
+    with folder.alone(), pytest.raises(UserError, match="another process is working"), folder.alone():
+        pass
+    with folder.alone():
+        pass
 
 
 def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:

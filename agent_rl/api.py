@@ -1,0 +1,76 @@
+"""The command line's work as functions: `train`, `evaluate` and `load_run`."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agent_rl.config import compose, validate
+from agent_rl.core.trajectory import Trajectory
+from agent_rl.evaluation.settings import EvalConfig
+from agent_rl.rollout.store import read_trajectories
+from agent_rl.tracking.console import Console
+from agent_rl.tracking.jsonl import read_metrics
+from agent_rl.tracking.run_folder import RunFolder, create_run
+from agent_rl.trainer.settings import TrainConfig
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that was recorded in a folder."""
+
+    folder: RunFolder
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What was reached: the content of `summary.json`; empty while the run goes on."""
+        file = self.folder.summary_json
+        summary: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        return summary
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """The metrics, one dictionary a step."""
+        return read_metrics(self.folder.metrics_jsonl)
+
+    def trajectories(self, step: int) -> Iterator[Trajectory]:
+        """Yield the trajectories of a training step (from 1)."""
+        return read_trajectories(self.folder.trajectories_file(step))
+
+
+def train(*words: str) -> Run:
+    """Train as `agent-rl train WORDS` does and return the run: `train("env=search", "trainer.steps=5")`.
+
+    Raises:
+        UserError: The words or the configuration are wrong.
+    """
+    from agent_rl.trainer.run import train as train_run
+
+    config = validate(TrainConfig, compose("train", words))
+    folder = create_run(config.out, config.run_name, config, ["agent-rl", "train", *words])
+    with folder.alone(), Console() as console:
+        train_run(config, folder, console, json.loads(folder.run_json.read_text(encoding="utf-8")))
+    return Run(folder)
+
+
+def evaluate(*words: str) -> dict[str, dict[str, Any]]:
+    """Measure as `agent-rl eval WORDS` does and return the figures of each mode.
+
+    Raises:
+        UserError: The words or the configuration are wrong.
+    """
+    from agent_rl.evaluation.command import evaluate_model
+
+    config = validate(EvalConfig, compose("eval", words))
+    with Console() as console:
+        return {mode: result.to_json() for mode, result in evaluate_model(config, console)}
+
+
+def load_run(path: str | Path) -> Run:
+    """Return the run recorded in a folder.
+
+    Raises:
+        UserError: There is none.
+    """
+    return Run(RunFolder.open(Path(path)))
