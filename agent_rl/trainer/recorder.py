@@ -92,11 +92,11 @@ class Recorder:
         result = evaluate(rollouts, self._env, self._config.eval, mode, self._config.seed, self.console.progress)
         write_trajectories(self._folder.evaluations / f"{name}.jsonl.zst", result.trajectories)
         write_json_atomic(self._folder.evaluations / f"{name}.json", result.to_json())
-        detail = ", ".join(f"{value} hops {share:.3f}" for value, share in result.by_attribute.get("hops", {}).items())
-        self.console.line(
-            f"held-out success, {name.replace('_', ' ')} ({mode}): {result.success:.3f} on {result.episodes} episodes"
-            + (f" ({detail})" if detail else "")
-        )
+        parts = result.by_attribute.items()
+        detail = ", ".join(f"{name}={value} {share:.3f}" for name, values in parts for value, share in values.items())
+        moment = name.removesuffix("_sampled").replace("_", " ")
+        reached = f"held-out success, {moment} ({mode}): {result.success:.3f} on {result.episodes} episodes"
+        self.console.line(f"{reached} ({detail})" if detail else reached)
 
     def _figures(self, name: str) -> dict[str, Any] | None:
         file = self._folder.evaluations / f"{name}.json"

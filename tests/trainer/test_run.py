@@ -1,0 +1,94 @@
+"""A whole run through the command line: it learns, and leaves behind what the documents say."""
+
+import json
+
+import pytest
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from agent_rl import evaluate, load_run, train
+from agent_rl.cli.main import main
+from agent_rl.core.errors import UserError
+
+QUICK = ["trainer.tasks=8", "eval.tasks=60"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    return train("env=search", *QUICK, "trainer.steps=8", "tracker=swanlab", f"out={folder}")
+
+
+@pytest.mark.slow
+def test_the_agent_learns_to_search(run):
+    summary = run.summary
+    assert summary["after"] > summary["before"] + 0.2
+    assert summary["after_sampled"] > summary["before_sampled"] + 0.2
+    assert summary["after_by_hops"]["3"] > summary["before_by_hops"]["3"] + 0.2
+    assert summary["peak_memory_mb"] < 3000
+
+
+@pytest.mark.slow
+def test_the_run_folder_holds_what_the_documents_say(run):
+    folder = run.folder
+    facts = json.loads(folder.run_json.read_text())
+    assert {"command", "commit", "packages", "hardware", "python"} <= facts.keys()
+    assert "steps: 8" in folder.config_yaml.read_text()
+    assert folder.curve_png.read_bytes().startswith(b"\x89PNG")
+    assert "<html" in folder.report_html.read_text()
+    assert [line["step"] for line in run.metrics] == list(range(1, 9))
+    assert len(list(folder.checkpoints.iterdir())) == 2
+    assert {"seconds", "steps", "before_by_hops", "after_sampled_by_hops"} <= run.summary.keys()
+    assert any((folder.path / "swanlab").iterdir())
+
+
+@pytest.mark.slow
+def test_its_checkpoint_loads_with_transformers_alone(run):
+    newest = sorted(run.folder.checkpoints.iterdir())[-1]
+    assert AutoModelForCausalLM.from_pretrained(newest).num_parameters() > 0
+    assert AutoTokenizer.from_pretrained(newest).chat_template
+
+
+@pytest.mark.slow
+def test_its_trajectories_are_exact(run):
+    for trajectory in run.trajectories(8):
+        assert len(trajectory.tokens) == len(trajectory.loss_mask)
+        assert sum(trajectory.loss_mask) == len(trajectory.action_logprobs)
+        versions = {version for segment in trajectory.segments for version in segment.weight_versions}
+        assert versions == {7}
+
+
+@pytest.mark.slow
+def test_evaluating_the_run_gives_the_figures_of_its_summary(run):
+    figures = evaluate("env=search", f"model={run.folder.path}", "tasks=60")
+    assert figures["greedy"]["success"] == run.summary["after"]
+    assert figures["sampled"]["success"] == run.summary["after_sampled"]
+
+
+@pytest.mark.slow
+def test_eval_prints_and_writes_its_figures(run, tmp_path, capsys):
+    words = ["env=search", f"model={run.folder.path}", "tasks=20", "modes=[greedy]", f"out={tmp_path / 'e'}"]
+    assert main(["eval", *words, "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert figures == json.loads((tmp_path / "e" / "evaluation.json").read_text())["figures"]
+    assert (tmp_path / "e" / "greedy.jsonl.zst").exists()
+
+
+@pytest.mark.slow
+def test_without_the_tool_there_is_little_to_know(tmp_path):
+    figures = evaluate("env=search", "env.tool=false", "tasks=120")
+    assert figures["greedy"]["success"] < 0.16
+    assert figures["sampled"]["success"] < 0.16
+
+
+@pytest.mark.slow
+def test_evaluations_in_between_do_not_move_the_training(run, tmp_path):
+    folder = tmp_path / "run"
+    other = train("env=search", *QUICK, "trainer.steps=8", "eval.every=2", "eval.modes=[greedy]", f"out={folder}")
+    rewards = [[line["reward/mean"] for line in one.metrics] for one in (run, other)]
+    assert rewards[0] == rewards[1]
+    assert (folder / "evaluations" / "step_000002.json").exists()
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path):
+    with pytest.raises(UserError, match="holds no run"):
+        load_run(tmp_path)
