@@ -1,10 +1,13 @@
 """agent_rl: train language-model agents by reinforcement learning in environments that take many turns.
 
-The public names are imported when they are first used, so that `import agent_rl` is quick.
+The public names are imported when they are first used, so that `import agent_rl` is quick. Gymnasium knows the shipped
+environments from then on: `gymnasium.make("agent_rl/Search-v0")`.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+import gymnasium
 
 if TYPE_CHECKING:
     from agent_rl.api import evaluate, load_run, train
@@ -15,6 +18,12 @@ if TYPE_CHECKING:
     from agent_rl.envs.reward import reward
     from agent_rl.envs.tool_env import ToolEnv
     from agent_rl.tools.tool import Tool, ToolPolicy, tool
+
+SHIPPED_ENVIRONMENTS = {"search": ("agent_rl/Search-v0", "agent_rl.envs.search:Search")}
+"""Name, Gymnasium's id and home of the environments that come with the package."""
+
+for _id, _entry in SHIPPED_ENVIRONMENTS.values():
+    gymnasium.register(id=_id, entry_point=_entry)
 
 _HOMES = {
     "AgentEnv": "agent_rl.envs.base",

@@ -1,8 +1,8 @@
 """How fast the embedded engine generates, beside a plain decoding loop (the limit) and transformers' `generate`.
 
 The three do the same ragged conversations of many turns with the same model of 0.85 million parameters, in float32 and
-with random weights, one after the other in each round, so that a machine that drifts slows all of them. The best round of
-each counts: what disturbs a round only makes it slower.
+with random weights, one after the other in each round, so that a machine that drifts slows all of them. The best round
+of each counts: what disturbs a round only makes it slower.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from plain_decode import PlainDecoder
 from transformers import GenerationConfig, PreTrainedModel
 from workload import VOCABULARY, Conversation, Transcript, check, make_work, sampled_tokens
 
+from agent_rl.core.seeds import derive
 from agent_rl.models import attention
 from agent_rl.models.scratch import new_model
 from agent_rl.rollout.engines.base import Request, Sampling
@@ -53,7 +54,7 @@ class EmbeddedContestant:
         given = [conversation.prompt, *conversation.observations]
         for turn, (words, length) in enumerate(zip(given, conversation.lengths, strict=True)):
             tokens = transcript.tokens + words
-            stream = hash((seed, int(name), turn)) % 2**63
+            stream = derive(seed, name, turn)
             request = Request(f"{name}/{turn}", name, tokens, length, frozenset(), stream, _SAMPLING)
             generation = await self._engine.generate(request)
             transcript.tokens = tokens + generation.tokens
@@ -131,7 +132,7 @@ def _report(speeds: dict[str, list[float]], gflops: float, tokens: int, as_json:
             "generate_tokens_per_second": best["generate"],
             "engine_over_limit": best["engine"] / best["limit"],
             "engine_over_generate": best["engine"] / best["generate"],
-            "rounds": speeds,
+            "rounds_tokens_per_second": speeds,
             "matmul_gflops": gflops,
             "threads": torch.get_num_threads(),
             "tokens": tokens,

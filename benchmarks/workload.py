@@ -1,4 +1,4 @@
-"""The work of the engine's benchmark: ragged conversations of many turns, and the proof that a contestant did it right."""
+"""The work of the engine's benchmark: ragged conversations of many turns, and the check that one was played right."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -32,8 +32,8 @@ class Transcript:
 def make_work(episodes: int, turns: int, seed: int = 0) -> list[Conversation]:
     """Return the same conversations for the same arguments.
 
-    Prompts have 95 to 105 tokens; the first 75 are common to all, and 8 episodes share each whole prompt. A turn samples
-    10 to 40 tokens; between turns come observations of 15 to 35 random tokens.
+    Prompts have 95 to 105 tokens; the first 75 are common to all, and 8 episodes share each whole prompt. A turn
+    samples 10 to 40 tokens; between turns come observations of 15 to 35 random tokens.
     """
     random = np.random.default_rng(seed)
 
@@ -77,7 +77,8 @@ def check(model: PreTrainedModel, work: Sequence[Conversation], transcripts: Seq
 
 def _sampled_places(conversation: Conversation, tokens: list[int]) -> list[int]:
     """Return the places of the sampled tokens, and make sure that the others are the conversation's."""
-    given, places, end = [conversation.prompt, *conversation.observations], [], 0
+    given, end = [conversation.prompt, *conversation.observations], 0
+    places: list[int] = []
     for words, length in zip(given, conversation.lengths, strict=True):
         assert tokens[end : end + len(words)] == words, "a transcript does not follow its conversation"
         end += len(words) + length

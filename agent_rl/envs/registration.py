@@ -9,11 +9,14 @@ from typing import Any
 import gymnasium
 from pydantic import ValidationError
 
+from agent_rl import SHIPPED_ENVIRONMENTS
 from agent_rl.core.errors import UserError, nearest
 from agent_rl.core.registry import Registry
 from agent_rl.envs.base import AgentEnv
 
 ENVIRONMENTS: Registry[type[AgentEnv] | str] = Registry("environment")
+for _name, (_, _entry) in SHIPPED_ENVIRONMENTS.items():
+    ENVIRONMENTS.register(_name, _entry)
 
 
 def register_env(name: str, cls: type[AgentEnv] | str, version: int = 0) -> None:
@@ -29,11 +32,6 @@ def register_env(name: str, cls: type[AgentEnv] | str, version: int = 0) -> None
     ENVIRONMENTS.register(name, cls)
     title = "".join(word.capitalize() for word in name.split("_"))
     gymnasium.register(id=f"agent_rl/{title}-v{version}", entry_point=cls)
-
-
-def register_shipped() -> None:
-    """Register the environments that come with the package; Gymnasium calls it through an entry point."""
-    register_env("search", "agent_rl.envs.search:Search")
 
 
 def environment(name: str) -> type[AgentEnv]:

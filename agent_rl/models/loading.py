@@ -14,6 +14,7 @@ from agent_rl.core.settings import Settings
 from agent_rl.models import attention
 
 SHIPPED = Path(__file__).parent / "tiny"
+transformers.logging.disable_progress_bar()  # its bars would break the live display
 
 
 class ModelSettings(Settings):
@@ -56,7 +57,6 @@ def load_model(settings: ModelSettings) -> tuple[PreTrainedModel, PreTrainedToke
         UserError: There is no such model, or its files are damaged.
     """
     place = resolve(settings.path)
-    transformers.logging.disable_progress_bar()
     try:
         tokenizer = AutoTokenizer.from_pretrained(place)
         model = AutoModelForCausalLM.from_pretrained(

@@ -102,7 +102,7 @@ def test_what_infrastructure_fails_is_a_failure_and_never_a_reward(adder, render
 
 
 def test_what_the_environment_raises_is_the_environments_failure(adder, renderer, monkeypatch):
-    def broken(self, **_: object) -> float:
+    def broken(self, action: object) -> float:
         raise KeyError("oops")
 
     monkeypatch.setattr(adder, "_score", broken)

@@ -34,7 +34,7 @@ def test_a_model_from_nothing_learns_and_is_left_in_hugging_face_format(tmp_path
     assert main(["sft", *words, f"out={tmp_path / 'run'}"]) == 0
     losses = [line["sft/loss"] for line in read_metrics(tmp_path / "run" / "metrics.jsonl")]
     assert len(losses) == 6
-    assert losses[-1] < 0.75 * losses[0]
+    assert losses[-1] < 0.85 * losses[0]
     assert AutoModelForCausalLM.from_pretrained(tmp_path / "run" / "checkpoints" / "step_000030")
     assert "agent-rl eval env=search model=" in capsys.readouterr().out
 

@@ -1,0 +1,216 @@
+"""Words of the command line become settings: Hydra's grammar, presets, and one clear line for what is wrong."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent_rl.config import compose, presets, validate
+from agent_rl.config.compose import PRESETS
+from agent_rl.config.validate import keys
+from agent_rl.core.errors import UserError
+from agent_rl.evaluation.settings import EvalConfig
+from agent_rl.trainer.settings import SftConfig, TrainConfig
+
+SHOP = "from agent_rl import TaskSet, ToolEnv\nfrom agent_rl.core.settings import Settings\n\n\nclass ShopSettings(Settings):\n    price: int = 3\n\n\nclass Shop(ToolEnv):\n    Settings = ShopSettings\n"  # fmt: skip  # noqa: E501
+
+
+def train(*words: str, base: dict[str, Any] | None = None) -> TrainConfig:
+    return validate(TrainConfig, compose("train", words, base))
+
+
+def problem(*words: str, base: dict[str, Any] | None = None) -> str:
+    with pytest.raises(UserError) as caught:
+        train(*words, base=base)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(("command", "model"), [("train", TrainConfig), ("eval", EvalConfig), ("sft", SftConfig)])
+def test_without_words_every_command_has_its_defaults(command, model):
+    assert validate(model, compose(command, [])) == model()
+
+
+def test_every_preset_of_every_group_is_valid():
+    groups = [folder.name for folder in PRESETS.iterdir() if folder.is_dir()]
+    assert set(groups) >= {"env", "model", "engine", "algorithm"}
+    for group in groups:
+        assert presets(group)
+        for name in presets(group):
+            train(f"{group}={name}")
+
+
+def test_a_preset_is_chosen_and_keys_below_it_are_changed():
+    config = train(
+        "env=search", "env.results=3", "algorithm=grpo", "algorithm.samples=4", "model=tiny", "engine.rows=7"
+    )
+    assert config.env.settings == {"results": 3}
+    assert (config.algorithm.samples, config.engine.rows, config.model.path) == (4, 7, "tiny")
+
+
+@pytest.mark.parametrize(
+    ("word", "section", "key", "value"),
+    [
+        ("trainer.steps=4", "trainer", "steps", 4),
+        ("+trainer.steps=4", "trainer", "steps", 4),
+        ("++trainer.steps=4", "trainer", "steps", 4),
+        ("trainer={steps: 4}", "trainer", "steps", 4),
+        ("optimizer.lr=1e-5", "optimizer", "lr", 1e-5),
+        ("algorithm.normalize=false", "algorithm", "normalize", False),
+        ("eval.modes=[greedy]", "eval", "modes", ["greedy"]),
+        ("eval.modes=[greedy,sampled]", "eval", "modes", ["greedy", "sampled"]),
+        ("model.path=null", "model", "path", None),
+    ],
+)
+def test_words_have_hydras_grammar(word, section, key, value):
+    assert compose("train", [word])[section][key] == value
+
+
+def test_the_last_of_two_words_counts():
+    assert train("seed=1", "seed=2").seed == 2
+
+
+@pytest.mark.parametrize(
+    ("word", "trackers"), [("tracker=swanlab", ["swanlab"]), ("tracker=[swanlab]", ["swanlab"]), ("tracker=[]", [])]
+)
+def test_trackers_are_given_as_one_name_or_as_a_list(word, trackers):
+    assert train(word).tracker == trackers
+
+
+def test_free_groups_take_a_path_that_is_no_preset(tmp_path):
+    (tmp_path / "my shop.py").write_text(SHOP)
+    config = train(f"env={tmp_path}/my shop.py:Shop", "env.price=5", "model=runs/first")
+    assert config.env.name == f"{tmp_path}/my shop.py:Shop"
+    assert config.env.settings == {"price": 5}
+    assert config.model.path == "runs/first"
+
+
+SPECIAL = ["runs/a b", "runs/lr=3,x=[1]", "it's", 'say "hello"', "a,b", "über/日本", "x:y", "null", "12", "true", " lead", "(a)", "#1%@~!"]  # fmt: skip  # noqa: E501
+
+
+def quoted(text: str) -> str:
+    return "'" + text.replace("'", "\\'") + "'"
+
+
+@pytest.mark.parametrize("path", SPECIAL)
+def test_quoted_paths_with_special_characters_survive(path):
+    config = train(f"out={quoted(path)}", f"model.path={quoted(path)}")
+    assert (config.out, config.model.path) == (path, path)
+
+
+@pytest.mark.parametrize("path", ["runs/a b", "runs/lr=3,x=[1]", "a,b", 'say "hello" to', "it is"])
+def test_quoted_values_of_free_groups_survive(path):
+    assert train(f"model={quoted(path)}").model.path == path
+
+
+@pytest.mark.parametrize("path", SPECIAL)
+def test_paths_with_special_characters_survive_resuming(path):
+    recorded = train(f"out={quoted(path)}", f"model.path={quoted(path)}").model_dump(mode="json")
+    resumed = train(base=yaml.safe_load(yaml.safe_dump(recorded)))
+    assert (resumed.out, resumed.model.path) == (path, path)
+
+
+plain_text = st.text(st.characters(exclude_characters="\\$", exclude_categories=["Cs", "Cc"]), max_size=20)
+
+
+@settings(max_examples=25)
+@given(plain_text)
+def test_any_recorded_text_survives_resuming(text):
+    assert compose("train", [], {"out": text, "env": {"name": text}, "tracker": [text]}) == {
+        "out": text,
+        "env": {"name": text},
+        "tracker": [text],
+    }
+
+
+def test_a_recorded_configuration_is_resumed_as_it_was_and_takes_new_words():
+    first = train("trainer.steps=3", "optimizer.lr=1e-7", "env.results=2", "eval.tasks=0", "tracker=swanlab", "seed=9")
+    recorded = yaml.safe_load(yaml.safe_dump(first.model_dump(mode="json")))
+    assert train(base=recorded) == first
+    longer = train("trainer.steps=5", base=recorded)
+    assert longer.trainer.steps == 5
+    assert longer.model_copy(update={"trainer": first.trainer}) == first
+
+
+def test_a_resumed_run_takes_free_groups_as_they_are_written():
+    recorded = train().model_dump(mode="json")
+    assert train("model=runs/second", base=recorded).model.path == "runs/second"
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("trainer.step=3", "unknown key 'trainer.step', did you mean 'trainer.steps'?"),
+        ("steps=3", "unknown key 'steps', did you mean 'trainer.steps'?"),
+        ("rollout.limits.turn=3", "unknown key 'rollout.limits.turn', did you mean 'rollout.limits.turns'?"),
+        ("env.result=3", "unknown key 'env.result', did you mean 'env.results'?"),
+        ("zzz=3", "unknown key 'zzz'"),
+    ],
+)
+def test_an_unknown_key_is_told_with_the_nearest_right_one(word, told):
+    assert problem(word) == told
+
+
+def test_a_key_that_only_another_command_reads_is_unknown():
+    with pytest.raises(UserError, match="unknown key 'trainer'"):
+        validate(EvalConfig, compose("eval", ["trainer.steps=3"]))
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("trainer.steps=-1", "trainer.steps: input should be greater than 0 (got -1)"),
+        ("trainer.steps=0", "trainer.steps: input should be greater than 0 (got 0)"),
+        ("trainer.steps=many", "trainer.steps: input should be a valid integer"),
+        ("seed=-1", "seed: input should be greater than or equal to 0 (got -1)"),
+        ("env.results=0", "env.results: input should be greater than or equal to 1 (got 0)"),
+        ("eval.modes=[greedily]", "eval.modes.0: input should be 'greedy' or 'sampled' (got 'greedily')"),
+        ("model.device=tpu", "model.device: string should match pattern"),
+        ("trainer=3", "trainer: "),
+        ("tracker=3", "tracker: "),
+        ("algorithm=gpro", "there is no preset algorithm=gpro, did you mean 'grpo'? (there are: grpo)"),
+        ("engine=sglang", "there is no preset engine=sglang"),
+        ("env=serach", "unknown environment 'serach', did you mean 'search'? (there are: "),
+        ("env=no.py:Shop", "environment 'no.py:Shop': there is no file no.py"),
+        ("foo", "'foo' is not KEY=VALUE"),
+        ("out=", "'out=' is not KEY=VALUE"),
+        ("trainer.steps=[1", "the configuration cannot be composed: "),
+        ("trainer.steps=1,2", "the configuration cannot be composed: "),
+        ("~nonsense", "the configuration cannot be composed: "),
+    ],
+)
+def test_what_is_wrong_is_told_in_one_line(word, told):
+    assert problem(word).startswith(told)
+
+
+def test_all_wrong_keys_are_told_at_once():
+    assert problem("trainer.stepz=1", "seed=-1").count(";") == 1
+
+
+def test_validated_settings_cannot_be_changed():
+    with pytest.raises(ValueError, match="frozen"):
+        train().trainer.steps = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("model", [TrainConfig, EvalConfig, SftConfig])
+def test_every_key_says_what_it_is(model):
+    def undescribed(section: Any, prefix: str = "") -> list[str]:
+        found = []
+        for name, field in section.model_fields.items():
+            inner = field.annotation
+            found += [] if field.description else [prefix + name]
+            found += undescribed(inner, f"{prefix}{name}.") if hasattr(inner, "model_fields") else []
+        return found
+
+    assert len(list(keys(model))) > 15
+    assert undescribed(model) == []
+
+
+def test_composing_does_not_depend_on_the_working_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("env").mkdir()
+    Path("env/search.yaml").write_text("name: other\n")
+    assert train("env=search").env.name == "search"

@@ -1,0 +1,149 @@
+"""`check` says what is wrong with an environment, and goes on to the next check."""
+
+from pathlib import Path
+
+import pytest
+
+from agent_rl.envs.base import Finding
+from agent_rl.envs.checker import check_environment
+from agent_rl.envs.section import EnvSection
+
+ENVIRONMENTS = """
+import random
+from agent_rl import AgentEnv, Task, TaskSet, ToolEnv, reward, tool
+from agent_rl.core.message import assistant, user
+from agent_rl.envs.base import Finding
+
+
+class Good(ToolEnv):
+    def tasks(self, split):
+        return TaskSet([Task(f"{split}-{i}", (user(f"{i}+1?"),), str(i + 1)) for i in range(5)], split)
+
+    @tool
+    def add(self, a: int, b: int) -> int:
+        return a + b
+
+    @reward
+    def correct(self, task, answer):
+        return float(answer == task.answer)
+
+    def solution(self, task):
+        return [assistant(task.answer)]
+
+
+class Generous(Good):
+    @reward
+    def correct(self, task, answer):
+        return 1.0
+
+
+class Unsolvable(Good):
+    def solution(self, task):
+        return [assistant("no idea")]
+
+
+class Unsolved(Good):
+    solution = ToolEnv.solution
+
+
+class RaisesInReset(Good):
+    async def areset(self, *, seed=None, options=None):
+        raise RuntimeError("no reset today")
+
+
+class SharedTasks(Good):
+    def tasks(self, split):
+        return TaskSet([Task(f"t{i}", (user("?"),), "1") for i in range(5)], split)
+
+
+class Unrepeatable(Good):
+    async def areset(self, *, seed=None, options=None):
+        observation, info = await super().areset(seed=seed, options=options)
+        return [*observation, user(str(random.SystemRandom().random()))], info
+
+
+class NoBoundsOnCalls(Good):
+    async def astep(self, action):
+        if "tool_calls" in action:
+            return [], 0.0, True, False, {}
+        return await super().astep(action)
+
+
+class SaysMore(Good):
+    def check(self):
+        yield Finding("rain", False, "it rains")
+        yield Finding("sun", None, "a figure")
+
+
+class Plain(AgentEnv):
+    def reset(self, *, seed=None, options=None):
+        super(AgentEnv, self).reset(seed=seed)
+        return [user("hello")], {}
+
+    def step(self, action):
+        return [], 0.0, True, False, {}
+"""
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("checked") / "checked_envs.py"
+    path.write_text(ENVIRONMENTS)
+    return path
+
+
+def findings(file: Path, name: str) -> dict[str, Finding]:
+    return {finding.name: finding for finding in check_environment(EnvSection(name=f"{file}:{name}"))}
+
+
+def failed(file: Path, name: str) -> set[str]:
+    return {finding.name for finding in findings(file, name).values() if finding.passed is False}
+
+
+ALL = ["gymnasium", "tasks", "splits", "repeatable", "solution", "wrong answer", "malformed calls"]
+
+
+def test_a_sound_environment_passes_every_check(file):
+    found = findings(file, "Good")
+    assert list(found) == ALL
+    assert all(finding.passed for finding in found.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("Generous", "wrong answer"),
+        ("Unsolvable", "solution"),
+        ("SharedTasks", "splits"),
+        ("Unrepeatable", "repeatable"),
+        ("NoBoundsOnCalls", "malformed calls"),
+        ("SaysMore", "rain"),
+    ],
+)
+def test_a_broken_environment_is_told_what_is_broken(file, name, wrong):
+    assert wrong in failed(file, name)
+
+
+def test_what_is_sound_beside_the_fault_is_said_to_be_sound(file):
+    assert failed(file, "Generous") == {"wrong answer"}
+    assert findings(file, "Generous")["wrong answer"].seen == "0 of 5 get less"
+    assert failed(file, "Unsolvable") == {"solution"}
+    assert failed(file, "SharedTasks") == {"splits"}
+
+
+def test_an_environment_that_raises_is_told_the_exception_by_every_check_that_met_it(file):
+    found = findings(file, "RaisesInReset")
+    assert failed(file, "RaisesInReset") == {"gymnasium", "repeatable", "solutions", "malformed"}
+    assert found["repeatable"].seen == "RuntimeError: no reset today"
+    assert found["splits"].passed
+
+
+@pytest.mark.parametrize("name", ["Unsolved", "Plain"])
+def test_what_cannot_be_checked_is_said_and_is_no_failure(file, name):
+    found = findings(file, name)
+    assert found["solutions"].passed is None
+    assert found["solutions"].seen.startswith("not checked: ")
+
+
+def test_an_environments_own_findings_come_last(file):
+    assert list(findings(file, "SaysMore")) == [*ALL, "rain", "sun"]
