@@ -32,7 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command = commands.add_parser(name, help=summary, formatter_class=argparse.RawDescriptionHelpFormatter)
         if name == chosen:
             import_module(f"agent_rl.cli.{name}").configure(command)
-    parsed = parser.parse_args(words)
+    parsed, more = parser.parse_known_args(words)
+    if more and (any(word.startswith("-") for word in more) or not hasattr(parsed, "words")):
+        parser.error(f"unknown: {' '.join(more)}")
+    if more:  # KEY=VALUE words behind an option
+        parsed.words += more
     logging.basicConfig(
         level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", handlers=[_CurrentStderr()]
     )
@@ -40,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status: int = parsed.run(parsed)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print("error:", " ".join(str(error).split()), file=sys.stderr)
         return EXIT_ERROR
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

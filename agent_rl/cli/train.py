@@ -81,9 +81,11 @@ def _conclude(config: TrainConfig, folder: RunFolder, summary: dict[str, Any]) -
 
 def _recorded(folder: RunFolder) -> dict[str, Any]:
     try:
-        values: dict[str, Any] = yaml.safe_load(folder.config_yaml.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+        values = yaml.safe_load(folder.config_yaml.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise UserError(f"the configuration of {folder.path} cannot be read: {error}") from error
+    if not isinstance(values, dict):
+        raise UserError(f"the configuration of {folder.path} is empty or damaged")
     return values
 
 

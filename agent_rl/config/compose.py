@@ -1,5 +1,6 @@
 """Composition: presets and `key=value` words of the command line, in Hydra's grammar, to one dictionary."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -35,41 +36,56 @@ def compose(command: str, words: Sequence[str], base: dict[str, Any] | None = No
     from omegaconf.errors import OmegaConfBaseException
 
     parser = OverridesParser.create()
-    for word in words:
-        if word.lstrip("+~").partition("=")[1:] in (("", ""), ("=", "")) and not word.startswith("~"):
-            raise UserError(f"'{word}' is not KEY=VALUE")
     try:
-        parsed = [(word, parser.parse_override(word)) for word in words]
+        parsed = [_parse(parser, word) for word in words]
         with initialize_config_dir(version_base="1.3", config_dir=str(PRESETS)):
             if base is not None:
-                values = [_as_value(word, override.key_or_group) for word, override in parsed]
-                config = hydra_compose(overrides=[f"+{key}={_quoted(value)}" for key, value in base.items()] + values)
+                recorded = [f"+{key}={_quoted(value)}" for key, value in base.items()]
+                config = hydra_compose(overrides=recorded + [_as_value(override) for override in parsed])
             else:
-                config = hydra_compose(command, overrides=[_hydra_word(word, o.key_or_group) for word, o in parsed])
+                config = hydra_compose(command, overrides=[_choice_or_value(override) for override in parsed])
+        resolved: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(f"the configuration cannot be composed: {str(error).strip().splitlines()[0]}") from error
-    resolved: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     return resolved
 
 
-def _hydra_word(word: str, key: str) -> str:
+def _parse(parser: Any, word: str) -> Any:
+    """Return Hydra's reading of one word."""
+    from hydra.errors import HydraException
+
+    try:
+        override = parser.parse_override(word)
+    except HydraException as error:
+        hint = " (quote values with special characters: KEY=\"'…'\")" if "=" in word else ""
+        raise UserError(f"'{word}' is not KEY=VALUE in Hydra's grammar{hint}") from error
+    key = override.key_or_group
+    if key.split(".")[0] == "hydra" or override.is_delete():
+        raise UserError(f"'{word}': keys can be set, but not removed, and Hydra's own have no effect here")
+    if "=" not in word or override.value() == "":
+        raise UserError(f"'{word}' is not KEY=VALUE")
+    return override
+
+
+def _choice_or_value(override: Any) -> str:
     """Return the word as Hydra is to read it: presets as they are, values whether or not a preset has the key."""
-    if not (PRESETS / key).is_dir():
-        return _as_value(word, key)
-    choice = word.partition("=")[2]
-    if choice in presets(key):
-        return word
-    if key in _FREE:
-        return f"++{key}.{_FREE[key]}={_quoted(choice.strip(chr(39) + chr(34)))}"
-    known = ", ".join(presets(key))
-    raise UserError(f"there is no preset {key}={choice}{nearest(choice, presets(key))} (there are: {known})")
+    group, choice = override.key_or_group, override.value()
+    if not (PRESETS / group).is_dir() or (group in _FREE and choice not in presets(group)):
+        return _as_value(override)
+    if choice not in presets(group):
+        known = ", ".join(presets(group))
+        hint = nearest(str(choice), presets(group))
+        raise UserError(f"there is no preset {group}={choice}{hint} (there are: {known})")
+    word: str = override.input_line
+    return word
 
 
-def _as_value(word: str, key: str) -> str:
-    if (PRESETS / key).is_dir():
-        field = _FREE.get(key, "name")
-        return f"++{key}.{field}={_quoted(word.partition('=')[2])}"
-    return word if word.startswith(("+", "~")) else f"++{word}"
+def _as_value(override: Any) -> str:
+    """Return the word as one that sets a key whether or not it is there already."""
+    group = override.key_or_group
+    if (PRESETS / group).is_dir():
+        return f"++{group}.{_FREE.get(group, 'name')}={_quoted(override.value())}"
+    return f"++{override.input_line.lstrip('+')}"
 
 
 def _quoted(value: Any) -> str:
@@ -79,5 +95,6 @@ def _quoted(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ",".join(map(_quoted, value)) + "]"
     if isinstance(value, str):
-        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+        # Hydra keeps backslashes in quotes, but for those before a quote.
+        return "'" + re.sub(r"(\\+)(?='|$)", r"\1\1", value).replace("'", "\\'") + "'"
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -8,6 +8,10 @@ class UserError(Exception):
     """Something the user can mend. The command line prints its text as one line, without a traceback."""
 
 
+class NotProvidedError(UserError):
+    """An environment leaves out something optional that was asked for."""
+
+
 def nearest(wrong: str, known: Iterable[str]) -> str:
     """Return the hint `", did you mean 'right'?"` for a misspelt name, or `""` when nothing known is near."""
     names = list(known)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent_rl.core.errors import UserError
+from agent_rl.core.errors import UserError, nearest
 from agent_rl.core.message import Message
 
 
@@ -50,4 +50,8 @@ class TaskSet:
 
     def __getitem__(self, key: int | str) -> Task:
         """Return the task at a position or with an id."""
-        return self._by_id[key] if isinstance(key, str) else self._tasks[key]
+        if isinstance(key, int):
+            return self._tasks[key]
+        if key not in self._by_id:
+            raise UserError(f"split '{self.split}' has no task '{key}'{nearest(key, self._by_id)}")
+        return self._by_id[key]

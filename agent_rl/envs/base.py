@@ -8,10 +8,11 @@ from typing import Any, ClassVar, TypeVar
 
 import gymnasium
 
-from agent_rl.core.errors import UserError
+from agent_rl.core.errors import NotProvidedError
 from agent_rl.core.message import Message
 from agent_rl.core.settings import Settings
 from agent_rl.core.task import Task, TaskSet
+from agent_rl.core.threads import in_thread
 from agent_rl.envs.spaces import ChatSpace, MessageSpace
 
 Observation = list[Message]
@@ -55,7 +56,7 @@ class AgentEnv(gymnasium.Env[Observation, Message]):
 
     def tasks(self, split: str) -> TaskSet:
         """Return the task set of `split`; the same one at every call. Subclasses define it."""
-        raise UserError(f"{type(self).__name__} has no tasks")
+        raise NotProvidedError(f"{type(self).__name__} has no tasks")
 
     def check(self) -> Iterator[Finding]:
         """Yield what `agent-rl check` is to say of this environment beside what it says of every one."""
@@ -71,11 +72,11 @@ class AgentEnv(gymnasium.Env[Observation, Message]):
 
     async def areset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> ResetResult:
         """Do what `reset` does, without blocking the event loop."""
-        return await asyncio.to_thread(self.reset, seed=seed, options=options)
+        return await in_thread(lambda: self.reset(seed=seed, options=options))
 
     async def astep(self, action: Message) -> StepResult:
         """Do what `step` does, without blocking the event loop."""
-        return await asyncio.to_thread(self.step, action)
+        return await in_thread(lambda: self.step(action))
 
     def pick(self, options: dict[str, Any] | None) -> Task:
         """Return the task that `options` names, or a random one of the split.

@@ -6,7 +6,7 @@ from typing import Any
 
 from gymnasium.utils.env_checker import check_env
 
-from agent_rl.core.errors import UserError
+from agent_rl.core.errors import NotProvidedError
 from agent_rl.core.message import Message, ToolCall, assistant, tool_call
 from agent_rl.core.task import Task
 from agent_rl.envs.base import AgentEnv, Finding
@@ -18,14 +18,16 @@ _PLAYED = 50
 
 def check_environment(section: EnvSection) -> Iterator[Finding]:
     """Yield what holds of an environment; nothing is raised for what does not."""
-    checks = [_gymnasium, _tasks, _repeatable, _solutions, _malformed]
-    for check in checks:
+    for check in (_gymnasium, _tasks, _repeatable, _solutions, _malformed, _own):
         try:
             yield from check(section)
-        except UserError as error:
+        except NotProvidedError as error:
             yield Finding(check.__name__.strip("_"), None, f"not checked: {error}")
         except Exception as error:  # the environment is what is on trial
             yield Finding(check.__name__.strip("_"), False, f"{type(error).__name__}: {error}")
+
+
+def _own(section: EnvSection) -> Iterator[Finding]:
     yield from section.build().check()
 
 
@@ -50,7 +52,7 @@ def _repeatable(section: EnvSection) -> Iterator[Finding]:
 def _solutions(section: EnvSection) -> Iterator[Finding]:
     env = section.build()
     if not isinstance(env, ToolEnv):
-        raise UserError("only a ToolEnv can show solutions")
+        raise NotProvidedError("only a ToolEnv can show solutions")
     tasks = list(env.tasks("test"))[:_PLAYED]
     best = [_play(env, task, env.solution(task)) for task in tasks]
     wrong = [_play(env, task, [assistant("Answer: certainly not this")]) for task in tasks]
@@ -65,6 +67,8 @@ def _solutions(section: EnvSection) -> Iterator[Finding]:
 
 def _malformed(section: EnvSection) -> Iterator[Finding]:
     env = section.build()
+    if not isinstance(env, ToolEnv):
+        raise NotProvidedError("only a ToolEnv has tools to call")
     env.reset(seed=0)
     unreadable: ToolCall = {"id": "call_1", "type": "function", "function": {"name": "no_arguments", "arguments": "{"}}
     broken = assistant("", [tool_call("no_such_tool", {}), unreadable])

@@ -1,9 +1,11 @@
 """Environments by name: here, in Gymnasium, and by the path of a file."""
 
+import functools
 import importlib
 import importlib.util
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import gymnasium
@@ -45,17 +47,26 @@ def environment(name: str) -> type[AgentEnv]:
         return entry if isinstance(entry, type) else _import(entry)
     path, _, attribute = name.partition(":")
     file = Path(path)
-    if not file.is_file():
-        raise UserError(f"environment '{name}': there is no file {file}")
-    spec = importlib.util.spec_from_file_location(f"agent_rl_env_{file.stem}", file)
-    assert spec is not None and spec.loader is not None  # a path with a loader: it ends in .py or we are told below
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    cls = getattr(module, attribute, None)
+    if not file.is_file() or file.suffix != ".py":
+        raise UserError(f"environment '{name}': there is no Python file {file}")
+    cls = getattr(_module(file.resolve()), attribute, None)
     if not (isinstance(cls, type) and issubclass(cls, AgentEnv)):
         raise UserError(f"environment '{name}': {file} has no environment class '{attribute}'")
     return cls
+
+
+@functools.cache
+def _module(file: Path) -> ModuleType:
+    """Run a Python file once, as a module."""
+    spec = importlib.util.spec_from_file_location(f"agent_rl_env_{file.stem}", file)
+    assert spec is not None and spec.loader is not None  # the file ends in .py
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise UserError(f"the environment file {file} cannot be run: {type(error).__name__}: {error}") from error
+    return module
 
 
 def _import(entry: str) -> type[AgentEnv]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import gymnasium
 
-from agent_rl.core.errors import UserError
+from agent_rl.core.errors import NotProvidedError
 from agent_rl.core.message import Message, ToolCall, tool_call, tool_result
 from agent_rl.core.task import Task
 from agent_rl.envs.base import AgentEnv, ResetResult, StepResult
@@ -39,11 +39,11 @@ class ToolEnv(AgentEnv):
 
     def demonstrate(self, rng: Random) -> Demonstration:
         """Return a conversation for supervised training. Environments that can show one define it."""
-        raise UserError(f"{type(self).__name__} has no demonstrations")
+        raise NotProvidedError(f"{type(self).__name__} has no demonstrations")
 
     def solution(self, task: Task) -> list[Message]:
         """Return the assistant messages that solve `task`, for `agent-rl check`. Environments that can define it."""
-        raise UserError(f"{type(self).__name__} has no solutions")
+        raise NotProvidedError(f"{type(self).__name__} has no solutions")
 
     async def areset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> ResetResult:
         """Begin an episode. `info` names the task and describes the tools for the chat template."""

@@ -52,6 +52,9 @@ class Episode:
             trajectory.stop, trajectory.failure = StopReason.FAILED, error.failure()
         except EpisodeError as error:
             trajectory.stop, trajectory.failure = StopReason.FAILED, error.failure()
+        except Exception as error:  # whatever is wrong with one episode, the others go on
+            broken = BrokenEnvironmentError("episode", f"{type(error).__name__}: {error}")
+            trajectory.stop, trajectory.failure = StopReason.FAILED, broken.failure()
         finally:
             self._engine.close(self.plan.name)
             self._env.close()

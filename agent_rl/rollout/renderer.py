@@ -2,6 +2,7 @@
 
 import json
 import re
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +14,9 @@ from agent_rl.core.errors import UserError
 from agent_rl.core.message import Message, assistant, user
 from agent_rl.tools.call_formats import CALL_FORMATS
 
-_SLOT = "slot{}zq"
-_SLOTS = re.compile(r"slot(\d+)zq")
+_MARK = secrets.token_hex(8)  # no text from anywhere else can hold it
+_SLOT = f"{_MARK}x{{}}x"
+_SLOTS = re.compile(rf"{_MARK}x(\d+)x")
 
 
 @dataclass(frozen=True)
@@ -50,15 +52,18 @@ class Renderer:
         added = {token.content: number for number, token in tokenizer.added_tokens_decoder.items()}
         self._added = added
         self._control = re.compile("|".join(map(re.escape, sorted(added, key=len, reverse=True))))
+        if tokenizer.eos_token is None:
+            raise UserError(f"the tokenizer of {tokenizer.name_or_path or 'this model'} has no end-of-turn token")
         self.stop_token = int(tokenizer.convert_tokens_to_ids(tokenizer.eos_token))
         self._parts: dict[str, list[_Part]] = {}
         self.observation([user("probe")])  # refuses a template that cannot be extended
 
     def prompt(self, messages: Sequence[Message], tools: list[dict[str, Any]]) -> list[int]:
         """Return the tokens of the first messages, with the opening of the assistant's turn at the end."""
-        key = json.dumps([[m["role"] for m in messages], tools])
+        slotted = _slotted(messages)
+        key = json.dumps([slotted, tools])
         if key not in self._parts:
-            self._parts[key] = self._split(self._template(_slotted(messages), tools, opening=True))
+            self._parts[key] = self._split(self._template(slotted, tools, opening=True))
         return self._fill(self._parts[key], messages)
 
     def observation(self, messages: Sequence[Message]) -> list[int]:
@@ -66,10 +71,11 @@ class Renderer:
 
         The newline between the end-of-turn token and the next message is part of them.
         """
-        key = json.dumps([m["role"] for m in messages])
+        slotted = _slotted(messages)
+        key = json.dumps(slotted)
         if key not in self._parts:
             before = [user(_SLOT.format(900)), assistant(_SLOT.format(901))]
-            text = self._template([*before, *_slotted(messages)], [], opening=True)
+            text = self._template([*before, *slotted], [], opening=True)
             closed = self._template(before, [], opening=False)
             end = self.tokenizer.eos_token
             spoken, _, rest = text.partition(_SLOT.format(901))
@@ -119,7 +125,7 @@ class Renderer:
                 text += part.text
                 continue
             if text:
-                tokens += self._plain.encode(text, add_special_tokens=False).ids
+                tokens += self._plain.encode(_valid(text), add_special_tokens=False).ids
                 text = ""
             tokens.append(part.token)
         return tokens[:-1]
@@ -132,7 +138,13 @@ def _texts(text: str) -> list[_Part]:
 
 
 def _slotted(messages: Sequence[Message]) -> list[Message]:
-    return [{**message, "content": _SLOT.format(i)} for i, message in enumerate(messages)]
+    """Put marks in the place of the contents; an empty one stays, because templates write nothing for it."""
+    return [{**m, "content": _SLOT.format(i) if m["content"] else ""} for i, m in enumerate(messages)]
+
+
+def _valid(text: str) -> str:
+    """Replace lone surrogates, which JSON and file names can hold and UTF-8 cannot."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _without_added_tokens(tokenizer: PreTrainedTokenizerBase) -> Tokenizer:

@@ -1,11 +1,10 @@
 """How model families write tool calls. Each format writes a message's calls as text and parses text into a message."""
 
 import json
-import re
 from dataclasses import dataclass
 from typing import Protocol
 
-from agent_rl.core.message import InvalidToolCall, Message, ToolCall, assistant
+from agent_rl.core.message import InvalidToolCall, Message, ToolCall, assistant, tool_call
 from agent_rl.core.registry import Registry
 
 
@@ -32,10 +31,16 @@ class Hermes:
         """Return the content, then each call between its tags."""
         calls = [
             f'{self.opening}\n{{"name": {json.dumps(call["function"]["name"], ensure_ascii=False)}, '
-            f'"arguments": {call["function"]["arguments"]}}}\n{self.closing}'
+            f'"arguments": {self._guarded(call["function"]["arguments"])}}}\n{self.closing}'
             for call in message.get("tool_calls", [])
         ]
         return "\n".join([part for part in [message["content"]] if part] + calls)
+
+    def _guarded(self, arguments: str) -> str:
+        """Write the tags otherwise where they stand in a JSON string, so that they do not end the call."""
+        for tag in (self.opening, self.closing):
+            arguments = arguments.replace(tag, f"\\u003c{tag[1:]}")
+        return arguments
 
     def parse(self, text: str) -> Message:
         """Split `text` at its tags; a missing closing tag or a body that is no call makes an invalid call."""
@@ -59,28 +64,14 @@ def _read_call(body: str, calls: list[ToolCall]) -> str | None:
     """Append the call written in `body` to `calls`, or return what is wrong with it."""
     try:
         value = json.loads(body)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # not JSON, an integer of thousands of digits, or too deep
         return f"a tool call must be a JSON object: {error}"
     if not isinstance(value, dict) or not isinstance(value.get("name"), str):
         return 'a tool call needs "name"'
     if not isinstance(value.get("arguments"), dict):
         return 'a tool call needs "arguments", a JSON object'
-    arguments = _arguments_text(body, value)
-    function = {"name": value["name"], "arguments": arguments}
-    calls.append({"id": f"call_{len(calls)}", "type": "function", "function": function})  # type: ignore[typeddict-item]
+    calls.append(tool_call(value["name"], value["arguments"], len(calls)))
     return None
-
-
-def _arguments_text(body: str, value: dict[str, object]) -> str:
-    """Return the arguments as the policy wrote them, or written afresh where its spelling cannot be cut out."""
-    match = re.search(r'"arguments"\s*:\s*(\{.*\})\s*\}\s*$', body, re.DOTALL)
-    if match:
-        try:
-            if json.loads(match[1]) == value["arguments"]:
-                return match[1]
-        except json.JSONDecodeError:
-            pass
-    return json.dumps(value["arguments"], ensure_ascii=False)
 
 
 CALL_FORMATS: Registry[CallFormat] = Registry("call format")

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError, create_model
 
 from agent_rl.core.message import Message, ToolCall, tool_result
 from agent_rl.core.outcome import BrokenEnvironmentError, EpisodeError, InfrastructureError
+from agent_rl.core.threads import in_thread
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Tool:
     async def _run(self, arguments: dict[str, Any]) -> Any:
         if inspect.iscoroutinefunction(self.function):
             return await self.function(**arguments)
-        return await asyncio.to_thread(self.function, **arguments)
+        return await in_thread(lambda: self.function(**arguments))
 
 
 def tool(
@@ -84,7 +85,7 @@ def tool(
     The name and the docstring's first paragraph describe it to the model; the type hints become the schema.
 
     Raises:
-        TypeError: A parameter has no type hint.
+        TypeError: A parameter has no type hint, begins with an underscore, or takes any number of values.
     """
     if function is None:
         return lambda decorated: tool(decorated, name=name, policy=policy)
@@ -98,6 +99,8 @@ def _arguments_of(function: Callable[..., Any]) -> type[BaseModel]:
     for parameter in inspect.signature(function).parameters.values():
         if parameter.name == "self":
             continue
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) or parameter.name.startswith("_"):
+            raise TypeError(f"tool {function.__qualname__}: a model cannot give the parameter '{parameter.name}'")
         if parameter.name not in hints:
             raise TypeError(f"tool {function.__qualname__}: parameter '{parameter.name}' needs a type hint")
         default = ... if parameter.default is inspect.Parameter.empty else parameter.default

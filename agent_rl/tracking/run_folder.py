@@ -54,7 +54,7 @@ class RunFolder:
     @property
     def begun(self) -> bool:
         """Whether a run has left results here; one that failed before the first may be started again."""
-        return self.run_json.exists() and (self.metrics_jsonl.exists() or any(self.evaluations.iterdir()))
+        return self.run_json.exists() and (self.metrics_jsonl.exists() or any(self.evaluations.glob("*")))
 
     @contextmanager
     def alone(self) -> Iterator[None]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from agent_rl.core.errors import UserError
 from agent_rl.models.loading import resolve
 from agent_rl.trainer.settings import TrainConfig
 
@@ -14,6 +15,9 @@ _MB = 2**20
 def explain(config: TrainConfig) -> Iterator[str]:
     """Yield the batch arithmetic and the memory that a run needs, a sentence a line."""
     trainer, samples = config.trainer, config.algorithm.samples
+    env = config.env.build()
+    splits = dict.fromkeys(["train", config.eval.split])
+    yield f"Tasks: {', '.join(f'{len(env.tasks(split))} in {split}' for split in splits)}."
     episodes = trainer.tasks * samples
     yield (
         f"Each step: {trainer.tasks} tasks x {samples} samples = {episodes} trajectories, dealt into "
@@ -37,9 +41,12 @@ def explain(config: TrainConfig) -> Iterator[str]:
 
 
 def _memory(config: TrainConfig) -> Iterator[str]:
-    model = AutoConfig.from_pretrained(resolve(config.model.path)).get_text_config()
-    with torch.device("meta"):
-        parameters = sum(p.numel() for p in AutoModelForCausalLM.from_config(model).parameters())
+    try:
+        model = AutoConfig.from_pretrained(resolve(config.model.path)).get_text_config()
+        with torch.device("meta"):
+            parameters = sum(p.numel() for p in AutoModelForCausalLM.from_config(model).parameters())
+    except (OSError, ValueError) as error:
+        raise UserError(f"the configuration of model '{config.model.path}' cannot be read: {error}") from error
     size = 4 if config.model.dtype == "float32" else 2
     width = getattr(model, "head_dim", None) or model.hidden_size // model.num_attention_heads
     row = 2 * model.num_hidden_layers * model.num_key_value_heads * width * size

@@ -1,8 +1,8 @@
 """The configuration of `agent-rl train` and `agent-rl sft`: the rooms' settings put side by side."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt
+from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from agent_rl.core.settings import Settings
 from agent_rl.envs.section import EnvSection
@@ -11,6 +11,7 @@ from agent_rl.models.loading import ModelSettings
 from agent_rl.rollout.engines.base import Sampling
 from agent_rl.rollout.engines.embedded.engine import EmbeddedSettings
 from agent_rl.rollout.manager import RolloutSettings
+from agent_rl.tracking import TRACKERS
 from agent_rl.trainer.algorithms import GrpoSettings
 from agent_rl.trainer.optimizer import OptimizerSettings
 
@@ -33,8 +34,11 @@ class TrainerSettings(Settings):
 
 
 def _listed(given: object) -> object:
-    """Let a single name stand for a list of one."""
-    return [given] if isinstance(given, str) else given
+    """Let a single name stand for a list of one, and refuse unknown ones."""
+    names = [given] if isinstance(given, str) else given
+    for name in names if isinstance(names, list) else []:
+        TRACKERS[str(name)]
+    return names
 
 
 class TrainConfig(Settings):
@@ -86,6 +90,19 @@ class DemonstrationSettings(Settings):
     """Steps between lines in metrics.jsonl."""
 
 
+class DemonstrationOptimizerSettings(OptimizerSettings):
+    """The optimizer, with the defaults of supervised training."""
+
+    lr: PositiveFloat = 3e-3
+    """Peak learning rate."""
+    schedule: Literal["constant", "linear", "cosine"] = "cosine"
+    """How the rate goes from its peak, after the warm-up, to 0 at the last step."""
+    warmup: NonNegativeInt = 50
+    """Steps over which the rate rises linearly from 0."""
+    weight_decay: float = Field(default=0.01, ge=0.0)
+    """Decoupled weight decay."""
+
+
 class SftConfig(Settings):
     """Everything `agent-rl sft` reads."""
 
@@ -93,7 +110,7 @@ class SftConfig(Settings):
     """The environment that demonstrates."""
     model: ModelSettings = ModelSettings()
     """The model to train."""
-    optimizer: OptimizerSettings = OptimizerSettings(lr=3e-3, schedule="cosine", warmup=50, weight_decay=0.01)
+    optimizer: DemonstrationOptimizerSettings = DemonstrationOptimizerSettings()
     """The optimizer."""
     sft: DemonstrationSettings = DemonstrationSettings()
     """The loop."""

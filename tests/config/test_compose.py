@@ -174,12 +174,12 @@ def test_a_key_that_only_another_command_reads_is_unknown():
         ("algorithm=gpro", "there is no preset algorithm=gpro, did you mean 'grpo'? (there are: grpo)"),
         ("engine=sglang", "there is no preset engine=sglang"),
         ("env=serach", "unknown environment 'serach', did you mean 'search'? (there are: "),
-        ("env=no.py:Shop", "environment 'no.py:Shop': there is no file no.py"),
+        ("env=no.py:Shop", "environment 'no.py:Shop': there is no Python file no.py"),
         ("foo", "'foo' is not KEY=VALUE"),
         ("out=", "'out=' is not KEY=VALUE"),
-        ("trainer.steps=[1", "the configuration cannot be composed: "),
+        ("trainer.steps=[1", "'trainer.steps=[1' is not KEY=VALUE in Hydra's grammar"),
         ("trainer.steps=1,2", "the configuration cannot be composed: "),
-        ("~nonsense", "the configuration cannot be composed: "),
+        ("~nonsense", "'~nonsense': keys can be set, but not removed"),
     ],
 )
 def test_what_is_wrong_is_told_in_one_line(word, told):

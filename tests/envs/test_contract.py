@@ -203,7 +203,7 @@ def test_a_path_that_leads_nowhere_says_what_is_missing(shop):
         make(f"{path}:Shoop")
     with pytest.raises(UserError, match="has no environment class 'ShopSettings'"):
         make(f"{path}:ShopSettings")
-    with pytest.raises(UserError, match=r"there is no file no\.py"):
+    with pytest.raises(UserError, match=r"there is no Python file no\.py"):
         make("no.py:Shop")
 
 

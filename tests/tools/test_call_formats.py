@@ -81,11 +81,11 @@ def test_a_malformed_call_does_not_hide_the_good_ones_around_it():
     assert message["content"] == "first\nthen\nand\nlast"
 
 
-def test_arguments_keep_the_spelling_of_the_policy():
+def test_arguments_mean_what_the_policy_spelt():
     spelt = '{"x":  1.0,\n "y": "\\u00e9"}'
     for body in (f'{{"name": "a", "arguments": {spelt}}}', f' {{"name":"a","arguments":{spelt} }} '):
         (call,) = HERMES.parse(f"<tool_call>{body}</tool_call>")["tool_calls"]
-        assert call["function"]["arguments"] == spelt
+        assert json.loads(call["function"]["arguments"]) == json.loads(spelt)
 
 
 def test_arguments_before_the_name_mean_the_same():

@@ -87,7 +87,7 @@ def passage_index() -> PassageIndex:
     folder = cache_folder() / f"search-{world().fingerprint()}"
     try:
         return PassageIndex(folder)
-    except (OSError, ValueError):
+    except (OSError, ValueError):  # not there, or damaged
         return PassageIndex.build(world().passages(), folder)
 
 

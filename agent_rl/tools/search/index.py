@@ -43,11 +43,15 @@ class PassageIndex:
             writer.commit()
             writer.wait_merging_threads()
             (work / "passages.json").write_text(json.dumps(list(passages), ensure_ascii=False), encoding="utf-8")
+            work.chmod(0o755)
             try:
                 work.rename(folder)
             except OSError:
-                if not (folder / "passages.json").exists():
-                    raise
+                try:
+                    return cls(folder)  # another process was quicker
+                except (OSError, ValueError):  # what is there is damaged
+                    shutil.rmtree(folder, ignore_errors=True)
+                    work.rename(folder)
         finally:
             shutil.rmtree(work, ignore_errors=True)
         return cls(folder)

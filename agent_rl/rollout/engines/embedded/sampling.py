@@ -35,20 +35,21 @@ def draw(logits: Tensor, samplings: list[Sampling], uniforms: list[float]) -> tu
     Returns:
         Tokens `[B]` and their log-probabilities `[B]` (nats), before top_p and top_k.
     """
-    device = logits.device
-    temperatures = torch.tensor([s.temperature or 1.0 for s in samplings], device=device)[:, None]
-    logprobs = (logits.float() / temperatures).log_softmax(-1)
+    if any(s.temperature not in (0.0, 1.0) for s in samplings):
+        logits = logits / logits.new_tensor([s.temperature or 1.0 for s in samplings])[:, None]
+    logprobs = logits.float().log_softmax(-1)
     probabilities = logprobs.exp()
     if any(s.top_k or s.top_p < 1.0 for s in samplings):
         probabilities = _truncate(probabilities, samplings)
     cumulative = probabilities.cumsum(-1)
     total = cumulative[:, -1:]
-    targets = torch.tensor(uniforms, device=device, dtype=cumulative.dtype)[:, None] * total
+    targets = cumulative.new_tensor(uniforms)[:, None] * total
     # Below the total some token's sum exceeds the target, and right=True finds one of positive probability.
     targets = torch.minimum(targets, torch.nextafter(total, torch.zeros_like(total)))
     tokens = torch.searchsorted(cumulative, targets, right=True)[:, 0]
-    greedy = torch.tensor([s.temperature == 0.0 for s in samplings], device=device)
-    tokens = torch.where(greedy, logits.argmax(-1), tokens)
+    greedy = [s.temperature == 0.0 for s in samplings]
+    if any(greedy):
+        tokens = torch.where(torch.tensor(greedy, device=logits.device), logits.argmax(-1), tokens)
     return tokens, logprobs.gather(1, tokens[:, None])[:, 0]
 
 
