@@ -55,10 +55,9 @@ class _Turn:
 
 @dataclass
 class _Episode:
-    """An episode the engine knows: its place in the order, its row, its turn, and the step it is due at."""
+    """An episode the engine knows: its row, its turn, and the step it is due at."""
 
     name: str
-    order: int
     row: int | None = None
     turn: _Turn | None = None
     due: int = 0
@@ -82,7 +81,6 @@ class EmbeddedEngine:
         self._episodes: dict[str, _Episode] = {}
         self._rows: list[_Episode] = []  # the episode of each row in use
         self._active = 0  # rows in front that generate
-        self._opened = 0
         self._changed = asyncio.Event()
         self._driver: asyncio.Task[None] | None = None
 
@@ -90,8 +88,7 @@ class EmbeddedEngine:
         """Announce an episode; it gets a row when its turn comes, in the order of announcement."""
         if episode in self._episodes:
             raise ValueError(f"episode '{episode}' is open already")
-        self._episodes[episode] = _Episode(episode, self._opened)
-        self._opened += 1
+        self._episodes[episode] = _Episode(episode)
         self._changed.set()
 
     def close(self, episode: str) -> None:
@@ -173,7 +170,7 @@ class EmbeddedEngine:
             if self._unfinished_business():
                 return False
             waiting = [e for e in self._rows[self._active :] if e.turn is not None and e.due <= self.steps]
-            self._join(sorted(waiting, key=lambda e: e.order))
+            self._join(waiting)
         if self._active:
             self._decode()
             return True
@@ -189,11 +186,12 @@ class EmbeddedEngine:
         )
 
     def _sweep(self) -> None:
-        """Free the rows of closed episodes."""
-        for episode in sorted((e for e in self._rows if e.closed), key=lambda e: e.order):
-            assert episode.row is not None
-            self._exchange(episode.row, len(self._rows) - 1)
-            self._rows.pop()
+        """Free the rows of closed episodes: the last row in use moves into the hole."""
+        for hole in sorted((e.row for e in self._rows if e.closed and e.row is not None), reverse=True):
+            last = self._rows.pop()
+            if last.row != hole:
+                self._cache.copy_prefix(len(self._rows), hole, int(self._cache.lengths[len(self._rows)]))
+                self._rows[hole], last.row = last, hole
 
     def _admit(self) -> None:
         """Give free rows to episodes that have none, in the order in which they were announced."""
