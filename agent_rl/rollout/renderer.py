@@ -3,7 +3,7 @@
 import json
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,7 +51,8 @@ class Renderer:
         self._plain = _without_added_tokens(tokenizer)
         added = {token.content: number for number, token in tokenizer.added_tokens_decoder.items()}
         self._added = added
-        self._control = re.compile("|".join(map(re.escape, sorted(added, key=len, reverse=True))))
+        self._control = _any_of(added)
+        self._tags = _any_of([t.content for t in tokenizer.added_tokens_decoder.values() if not t.special])
         if tokenizer.eos_token is None:
             raise UserError(f"the tokenizer of {tokenizer.name_or_path or 'this model'} has no end-of-turn token")
         self.stop_token = int(tokenizer.convert_tokens_to_ids(tokenizer.eos_token))
@@ -63,7 +64,7 @@ class Renderer:
         slotted = _slotted(messages)
         key = json.dumps([slotted, tools])
         if key not in self._parts:
-            self._parts[key] = self._split(self._template(slotted, tools, opening=True))
+            self._parts[key] = self._split(self._template(slotted, tools, opening=True), self._control)
         return self._fill(self._parts[key], messages)
 
     def observation(self, messages: Sequence[Message]) -> list[int]:
@@ -81,12 +82,15 @@ class Renderer:
             spoken, _, rest = text.partition(_SLOT.format(901))
             if not rest.startswith(end) or not closed.startswith(spoken + _SLOT.format(901) + end):
                 raise UserError("the chat template does not close the assistant's turn with its end-of-turn token")
-            self._parts[key] = self._split(rest.removeprefix(end))
+            self._parts[key] = self._split(rest.removeprefix(end), self._control)
         return self._fill(self._parts[key], messages)
 
     def action(self, message: Message) -> list[int]:
-        """Return the tokens of an assistant message, the end-of-turn token included, as a policy would sample them."""
-        return [*self._encode(self._split(self.format.write(message))), self.stop_token]
+        """Return the tokens of an assistant message, the end-of-turn token included, as a policy would sample them.
+
+        Tags such as `<tool_call>` become their tokens; special tokens that the content spells out stay plain text.
+        """
+        return [*self._encode(self._split(self.format.write(message), self._tags)), self.stop_token]
 
     def parse(self, tokens: Sequence[int]) -> Message:
         """Return the message that sampled tokens stand for; a malformed tool call is in `invalid_tool_calls`."""
@@ -103,11 +107,11 @@ class Renderer:
         )
         return str(rendered)
 
-    def _split(self, text: str) -> list[_Part]:
-        """Cut a text of the template or the policy at its control tokens and slots."""
+    def _split(self, text: str, control: re.Pattern[str]) -> list[_Part]:
+        """Cut a text of the template or the policy at the control tokens it may hold, and at slots."""
         parts: list[_Part] = []
         at = 0
-        for found in self._control.finditer(text):
+        for found in control.finditer(text):
             parts += [*_texts(text[at : found.start()]), _Part(token=self._added[found[0]])]
             at = found.end()
         return [*parts, *_texts(text[at:])]
@@ -129,6 +133,11 @@ class Renderer:
                 text = ""
             tokens.append(part.token)
         return tokens[:-1]
+
+
+def _any_of(tokens: Iterable[str]) -> re.Pattern[str]:
+    """Return the pattern of any of `tokens`, longer ones first; of nothing when there are none."""
+    return re.compile("|".join(map(re.escape, sorted(tokens, key=len, reverse=True))) or r"(?!)")
 
 
 def _texts(text: str) -> list[_Part]:
