@@ -130,7 +130,7 @@ def _dress(axes: "Axes") -> None:
     axes.grid(axis="y", alpha=0.25)
     axes.plot([], [], "o", color="gray", label="held-out, sampled")
     axes.plot([], [], "o", color="gray", mfc="white", label="held-out, greedy")
-    axes.legend(frameon=False, loc="upper left", fontsize=11)
+    axes.legend(frameon=False, loc="lower right", fontsize=11)
 
 
 @dataclass(frozen=True)
