@@ -64,7 +64,7 @@ def whole(tmp_path_factory) -> Path:
     return run
 
 
-def same(one: Path, other: Path) -> None:
+def assert_same(one: Path, other: Path) -> None:
     assert numbers(one) == numbers(other)
     assert tokens(one) == tokens(other)
     assert figures(one) == figures(other)
@@ -75,7 +75,7 @@ def same(one: Path, other: Path) -> None:
 @pytest.mark.slow
 def test_the_same_run_twice_is_the_same_run(whole, tmp_path):
     finish(*SIZE, "trainer.steps=6", f"out={tmp_path / 'run'}")
-    same(whole, tmp_path / "run")
+    assert_same(whole, tmp_path / "run")
 
 
 @pytest.mark.slow
@@ -90,7 +90,7 @@ def test_a_run_killed_again_and_again_ends_as_if_it_had_never_been(whole, tmp_pa
     kill_when(lambda: any((run / "checkpoints").glob(".step_*4")), f"resume={run}")  # while a checkpoint is written
     kill_when(lambda: (run / "evaluations" / "after.json").exists(), f"resume={run}")
     finish(f"resume={run}")
-    same(whole, run)
+    assert_same(whole, run)
     summary = json.loads((run / "summary.json").read_text())
     assert summary["steps"] == 6
 
