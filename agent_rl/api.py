@@ -1,12 +1,12 @@
 """The command line's work as functions: `train`, `evaluate` and `load_run`."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from agent_rl.config import compose, validate
+from agent_rl.core.files import read_json
 from agent_rl.core.trajectory import Trajectory
 from agent_rl.evaluation.settings import EvalConfig
 from agent_rl.rollout.store import read_trajectories
@@ -25,9 +25,7 @@ class Run:
     @property
     def summary(self) -> dict[str, Any]:
         """What was reached: the content of `summary.json`; empty while the run goes on."""
-        file = self.folder.summary_json
-        summary: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-        return summary
+        return read_json(self.folder.summary_json)
 
     @property
     def metrics(self) -> list[dict[str, Any]]:
@@ -50,7 +48,7 @@ def train(*words: str) -> Run:
     config = validate(TrainConfig, compose("train", words))
     folder = create_run(config.out, config.run_name, config, ["agent-rl", "train", *words])
     with folder.alone(), Console() as console:
-        train_run(config, folder, console, json.loads(folder.run_json.read_text(encoding="utf-8")))
+        train_run(config, folder, console, read_json(folder.run_json))
     return Run(folder)
 
 

@@ -1,13 +1,12 @@
 """What a run leaves behind: metrics, trajectories, checkpoints, evaluations, the summary."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
-from agent_rl.core.files import write_json_atomic
+from agent_rl.core.files import read_json, write_json_atomic
 from agent_rl.core.trajectory import Group
 from agent_rl.envs.base import AgentEnv
 from agent_rl.evaluation.harness import evaluate
@@ -98,7 +97,5 @@ class Recorder:
         reached = f"held-out success, {moment} ({mode}): {result.success:.3f} on {result.episodes} episodes"
         self.console.line(f"{reached} ({detail})" if detail else reached)
 
-    def _figures(self, name: str) -> dict[str, Any] | None:
-        file = self._folder.evaluations / f"{name}.json"
-        figures: dict[str, Any] | None = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
-        return figures
+    def _figures(self, name: str) -> dict[str, Any]:
+        return read_json(self._folder.evaluations / f"{name}.json")
