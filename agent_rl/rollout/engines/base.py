@@ -1,12 +1,17 @@
 """The engine protocol: it generates tokens from tokens."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from pydantic import Field
 
 from agent_rl.core.settings import Settings
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Sampling(Settings):
@@ -25,7 +30,7 @@ class Finish(StrEnum):
 
     STOP = "stop"  # a stop token was sampled; it is the last token
     LENGTH = "length"  # max_new_tokens were sampled
-    ABORT = "abort"  # somebody aborted the request; the tokens are what there was
+    ABORT = "abort"  # the engine gave the request back unfinished; a new one may go on behind the tokens it has
 
 
 @dataclass(frozen=True)
@@ -33,13 +38,14 @@ class Request:
     """One turn to generate.
 
     Attributes:
-        id: Unique among the requests in flight; `abort` takes it.
-        episode: The episode it belongs to, as given to `Engine.open`.
+        id: Unique among the requests in flight.
+        episode: The episode it belongs to, as given to `Engine.open`; its requests share a prefix.
         tokens: The whole conversation so far, exactly.
         max_new_tokens: Most tokens to sample, at least 1.
         stop_tokens: Tokens that end the turn; the sampled one is kept.
         seed: The request's own random stream.
         sampling: How tokens are drawn.
+        priority: Where requests queue, those with a smaller number go first.
     """
 
     id: str
@@ -49,6 +55,7 @@ class Request:
     stop_tokens: frozenset[int]
     seed: int
     sampling: Sampling
+    priority: int = 0
 
 
 @dataclass(frozen=True)
@@ -69,25 +76,63 @@ class Generation:
     weight_versions: list[int]
 
 
+class Weights(Protocol):
+    """A version of the policy's weights, for an engine to fetch in the way that suits it."""
+
+    @property
+    def version(self) -> int:
+        """The number of the version."""
+        ...
+
+    def tensors(self) -> Iterator[tuple[str, "Tensor"]]:
+        """Yield every weight with its Hugging Face name."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write the model in Hugging Face format."""
+        ...
+
+
 class Engine(Protocol):
-    """Generates tokens from tokens, many requests at once."""
+    """Generates tokens from tokens, many requests at once. All methods belong to one event loop."""
+
+    async def start(self) -> None:
+        """Get ready to generate; called once, before anything else."""
+        ...
+
+    async def stop(self) -> None:
+        """Let go of everything; harmless when it was never started."""
+        ...
 
     def open(self, episode: str) -> None:
         """Announce an episode. Announcing all of a batch before its first request lets the engine plan its order."""
         ...
 
     def close(self, episode: str) -> None:
-        """Forget an episode, its cache and its requests in flight; harmless when it is not known."""
+        """Forget an episode and its cache; harmless when it is not known."""
         ...
 
     async def generate(self, request: Request) -> Generation:
-        """Sample one turn."""
+        """Sample one turn; cancelling the call ends the request.
+
+        Raises:
+            ValueError: The request can never be served, such as one longer than the model's context.
+            InfrastructureError: It was not served.
+        """
         ...
 
-    def abort(self, request_id: str) -> None:
-        """End a request now; its `generate` returns what there is."""
+    async def pause(self) -> None:
+        """Sample nothing until `resume`. Requests in flight freeze or end as aborted; new ones wait."""
         ...
 
-    def update_weights(self, version: int) -> None:
-        """Sample with the policy's newest weights from now on and call them `version`."""
+    async def resume(self) -> None:
+        """Go on after `pause`."""
+        ...
+
+    async def update_weights(self, weights: Weights) -> None:
+        """Sample with `weights` from the next token on, requests in flight included; paused or not."""
+        ...
+
+    def status(self) -> str:
+        """Return what the engine is doing in some words, for the line that says what is being waited for."""
         ...
