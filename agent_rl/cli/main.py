@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = parsed.run(parsed)
     except UserError as error:
         print("error:", " ".join(str(error).split()), file=sys.stderr)
-        return EXIT_ERROR
+        return error.exit_status
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED

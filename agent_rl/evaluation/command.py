@@ -1,12 +1,14 @@
 """Measuring one model as `agent-rl eval` does."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from agent_rl.evaluation.harness import Evaluation, evaluate
 from agent_rl.evaluation.settings import EvalConfig
 from agent_rl.models.loading import load_model
-from agent_rl.rollout.engines.embedded import EmbeddedEngine
+from agent_rl.rollout.agents import TokenAgent
+from agent_rl.rollout.engines.build import make_engine
 from agent_rl.rollout.manager import RolloutManager
 from agent_rl.rollout.renderer import Renderer
 from agent_rl.rollout.store import write_trajectories
@@ -17,8 +19,9 @@ def evaluate_model(config: EvalConfig, console: Console) -> Iterator[tuple[str, 
     """Yield each mode with what was measured; the trajectories go into `config.out` when it is given."""
     model, tokenizer = load_model(config.model)
     env = config.env.build()
-    engine = EmbeddedEngine(model, config.engine)
-    rollouts = RolloutManager(engine, Renderer(tokenizer), config.env.build, config.rollout)
+    engine = make_engine(config.engine, model, "sync")
+    make_agent = partial(TokenAgent, engine, Renderer(tokenizer), config.rollout.limits)
+    rollouts = RolloutManager(engine, make_agent, config.env.build, config.rollout)
     try:
         for mode in config.modes:
             console.phase("evaluate")

@@ -8,7 +8,7 @@ from agent_rl.core.settings import Settings
 from agent_rl.envs.section import EnvSection
 from agent_rl.models.loading import ModelSettings
 from agent_rl.rollout.engines.embedded.engine import EmbeddedSettings
-from agent_rl.rollout.manager import RolloutSettings
+from agent_rl.rollout.settings import PlaySettings
 
 
 class Measure(Settings):
@@ -42,7 +42,7 @@ class EvalConfig(Measure):
     """What is measured."""
     engine: EmbeddedSettings = EmbeddedSettings()
     """What generates."""
-    rollout: RolloutSettings = RolloutSettings()
+    rollout: PlaySettings = PlaySettings()
     """How episodes are rolled out."""
     seed: NonNegativeInt = 0
     """Seeds the sampling."""

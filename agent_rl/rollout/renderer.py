@@ -56,6 +56,7 @@ class Renderer:
         if tokenizer.eos_token is None:
             raise UserError(f"the tokenizer of {tokenizer.name_or_path or 'this model'} has no end-of-turn token")
         self.stop_token = int(tokenizer.convert_tokens_to_ids(tokenizer.eos_token))
+        self.vocabulary = len(tokenizer)
         self._parts: dict[str, list[_Part]] = {}
         self.observation([user("probe")])  # refuses a template that cannot be extended
 

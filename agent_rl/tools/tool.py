@@ -1,6 +1,5 @@
 """`@tool`: a typed function, plain or async, becomes something an agent can call."""
 
-import asyncio
 import dataclasses
 import inspect
 from collections.abc import Callable
@@ -8,6 +7,7 @@ from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ValidationError, create_model
 
+from agent_rl.core.deadlines import waiting_for, within
 from agent_rl.core.message import Message, ToolCall, tool_result
 from agent_rl.core.outcome import BrokenEnvironmentError, EpisodeError, InfrastructureError
 from agent_rl.core.threads import in_thread
@@ -62,7 +62,8 @@ class Tool:
             return tool_result(f"Error: {_first_problem(error)}", call)
         arguments = {name: getattr(values, name) for name in type(values).model_fields}
         try:
-            result = await asyncio.wait_for(self._run(arguments), self.policy.timeout)
+            with waiting_for(self.name):
+                result = await within(self.policy.timeout, self._run(arguments))
         except EpisodeError:
             raise
         except TimeoutError as error:

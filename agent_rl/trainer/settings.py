@@ -10,7 +10,7 @@ from agent_rl.evaluation.settings import EvaluationSettings
 from agent_rl.models.loading import ModelSettings
 from agent_rl.rollout.engines.base import Sampling
 from agent_rl.rollout.engines.embedded.engine import EmbeddedSettings
-from agent_rl.rollout.manager import RolloutSettings
+from agent_rl.rollout.settings import RolloutSettings
 from agent_rl.tracking import TRACKERS
 from agent_rl.trainer.algorithms import GrpoSettings
 from agent_rl.trainer.optimizer import OptimizerSettings

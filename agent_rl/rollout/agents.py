@@ -1,0 +1,189 @@
+"""Agents: who speaks in an episode. The environment is on the other side."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from agent_rl.core.deadlines import waiting_for, within
+from agent_rl.core.limits import Limits
+from agent_rl.core.message import Message
+from agent_rl.core.outcome import InfrastructureError, StopReason
+from agent_rl.core.seeds import derive
+from agent_rl.core.task import Task
+from agent_rl.core.trajectory import Origin, Segment, Trajectory
+from agent_rl.rollout.engines.base import Engine, Finish, Generation, Request, Sampling
+from agent_rl.rollout.renderer import Renderer
+
+_FRUITLESS = 5  # times in a row that an engine may give a request back without a token
+_ROUNDING = 1e-3  # how far rounding may lift a log-probability above 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one episode is: a task, which sample of it, how to sample, its own seed, and its place in the queue."""
+
+    name: str
+    task: Task
+    sample: int
+    sampling: Sampling
+    seed: int
+    priority: int = 0
+
+
+def group_plans(name: str, task: Task, samples: int, sampling: Sampling, seed: int, place: int) -> list[Plan]:
+    """Return the plans of a group, seeded by its place below `seed`, its task and the sample."""
+    return [
+        Plan(f"{name}/{task.id}/{sample}", task, sample, sampling, derive(seed, place, task.id, sample), place)
+        for sample in range(samples)
+    ]
+
+
+@dataclass(frozen=True)
+class Action:
+    """What an agent said: the message, and why it was cut short if it was."""
+
+    message: Message
+    cut: StopReason | None = None
+
+
+class Agent(Protocol):
+    """Says one message a turn. One agent lives as long as one episode."""
+
+    def begin(self, trajectory: Trajectory, messages: Sequence[Message], tools: list[dict[str, Any]]) -> None:
+        """Begin a conversation that is recorded in `trajectory`; again when the environment rewrote the context."""
+        ...
+
+    async def act(self, number: int) -> Action | None:
+        """Say what is said in turn `number` of the episode, from 0; None when the episode's tokens are used up."""
+        ...
+
+    def hear(self, messages: Sequence[Message]) -> bool:
+        """Take the environment's answer; False when it does not fit into the episode's tokens."""
+        ...
+
+    def end(self) -> None:
+        """Let go of what the episode held."""
+        ...
+
+
+MakeAgent = Callable[[Plan, Callable[[], float]], Agent]
+"""Makes the agent of a plan; the second argument counts the seconds for which the engine was paused."""
+
+
+class TokenAgent:
+    """The policy behind an engine: exact tokens in, exact tokens out, all of them in the trajectory."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        renderer: Renderer,
+        limits: Limits,
+        plan: Plan,
+        paused: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        """Speak for `plan`, which the engine has been told of; the seconds that `paused` counts move deadlines."""
+        self._engine, self._renderer, self._limits = engine, renderer, limits
+        self._plan, self._paused = plan, paused
+
+    def begin(self, trajectory: Trajectory, messages: Sequence[Message], tools: list[dict[str, Any]]) -> None:
+        """Render the prompt."""
+        self._trajectory = trajectory
+        self._tokens: list[int] = []
+        self._append(Segment(Origin.PROMPT, tuple(self._renderer.prompt(messages, tools))))
+
+    async def act(self, number: int) -> Action | None:
+        """Sample a turn; what the engine gives back unfinished is gone on with.
+
+        Raises:
+            InfrastructureError: The engine failed, took too long, or returned what cannot have been sampled.
+        """
+        room = self._limits.episode_tokens - len(self._tokens)
+        if room <= 0:
+            return None
+        most = min(room, self._limits.turn_tokens)
+        try:
+            with waiting_for("the engine"):
+                said = await within(self._limits.turn_seconds, self._sample(number, most), self._paused)
+        except TimeoutError as error:
+            overdue = f"turn {number + 1} was not sampled within {self._limits.turn_seconds:g} s"
+            raise InfrastructureError("engine", overdue) from error
+        self._append(Segment(Origin.ACTION, tuple(said.tokens), tuple(said.logprobs), tuple(said.weight_versions)))
+        message = self._renderer.parse(said.tokens)
+        if said.finish is Finish.STOP:
+            return Action(message)
+        return Action(message, StopReason.TURN_LENGTH if room > most else StopReason.EPISODE_LENGTH)
+
+    def hear(self, messages: Sequence[Message]) -> bool:
+        """Append the tokens of the environment's answer, if there is room for them and one more."""
+        tokens = self._renderer.observation(messages)
+        if len(self._tokens) + len(tokens) >= self._limits.episode_tokens:
+            return False
+        self._append(Segment(Origin.OBSERVATION, tuple(tokens)))
+        return True
+
+    def end(self) -> None:
+        """Let the engine forget the episode."""
+        self._engine.close(self._plan.name)
+
+    async def _sample(self, number: int, most: int) -> Generation:
+        """Sample a turn whole, in as many requests as it takes."""
+        seed, fruitless = derive(self._plan.seed, "turn", number), 0
+        said = await self._request(number, [], most, seed)
+        while said.finish is Finish.ABORT and len(said.tokens) < most:
+            known = len(said.tokens)
+            more = await self._request(number, said.tokens, most - known, derive(seed, "after", known))
+            fruitless = 0 if more.tokens else fruitless + 1
+            if fruitless == _FRUITLESS:
+                raise InfrastructureError("engine", f"gave turn {number + 1} back {_FRUITLESS} times without a token")
+            said = Generation(
+                said.tokens + more.tokens,
+                said.logprobs + more.logprobs,
+                more.finish,
+                said.weight_versions + more.weight_versions,
+            )
+        return said
+
+    async def _request(self, number: int, said: list[int], most: int, seed: int) -> Generation:
+        plan = self._plan
+        request = Request(
+            id=f"{plan.name}/{number}",
+            episode=plan.name,
+            tokens=[*self._tokens, *said],
+            max_new_tokens=most,
+            stop_tokens=frozenset([self._renderer.stop_token]),
+            seed=seed,
+            sampling=plan.sampling,
+            priority=plan.priority,
+        )
+        return checked(await self._engine.generate(request), request, self._renderer.vocabulary)
+
+    def _append(self, segment: Segment) -> None:
+        self._trajectory.segments.append(segment)
+        self._tokens = [*self._tokens, *segment.tokens]
+
+
+def checked(said: Generation, request: Request, vocabulary: int) -> Generation:
+    """Return what an engine returned, if it can have been sampled for `request` from `vocabulary` tokens.
+
+    Raises:
+        InfrastructureError: It cannot: too many tokens, unknown ones, log-probabilities that are none, a turn that does
+            not end where it says. Learning from it would be learning from noise.
+    """
+    tokens, logprobs = said.tokens, said.logprobs
+    problem = ""
+    if not len(tokens) == len(logprobs) == len(said.weight_versions):
+        problem = f"{len(tokens)} tokens, {len(logprobs)} log-probabilities, {len(said.weight_versions)} versions"
+    elif len(tokens) > request.max_new_tokens or (not tokens and said.finish is not Finish.ABORT):
+        problem = f"{len(tokens)} tokens where 1 to {request.max_new_tokens} were asked for"
+    elif tokens and not 0 <= min(tokens) <= max(tokens) < vocabulary:
+        problem = f"a token outside the vocabulary of {vocabulary}: {min(tokens)} or {max(tokens)}"
+    elif not all(-math.inf < logprob <= _ROUNDING for logprob in logprobs):
+        problem = "a log-probability that is not finite or above 0"
+    elif said.finish is Finish.STOP and tokens[-1] not in request.stop_tokens:
+        problem = f"a turn that stopped at token {tokens[-1]}, which is no stop token"
+    elif not request.stop_tokens.isdisjoint(tokens[:-1]):
+        problem = "a stop token in the middle of a turn"
+    if problem:
+        raise InfrastructureError("engine", f"returned {problem}")
+    return said
