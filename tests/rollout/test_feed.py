@@ -32,9 +32,7 @@ class Version:
 class Simulation:
     """A training run on a scripted engine whose turns take as long as their place in a random sequence says."""
 
-    def __init__(
-        self, adder, renderer, faults=lambda request: None, answers=lambda rng: rng.choice(["7", "8"]), **settings
-    ):
+    def __init__(self, adder, renderer, faults=lambda request: None, answers=("7", "8"), **settings):
         call, rng = renderer.action(CALL), random.Random(0)
         self.places: list[int] = []
         self.steps: list[Rollout] = []
