@@ -26,17 +26,34 @@ async def within(seconds: float, work: Awaitable[T], paused: Callable[[], float]
     task = asyncio.ensure_future(work)
     seen, allowed = paused(), seconds
     try:
-        while True:
-            await asyncio.wait([task], timeout=allowed)
-            if task.done():
-                return task.result()
+        while not await _ended(task, allowed):
             allowed, seen = paused() - seen, paused()
             if allowed <= 0:
                 raise TimeoutError
+        return task.result()
     finally:
         if not task.done():
             task.cancel()
             task.add_done_callback(_forget)
+
+
+async def _ended(task: asyncio.Future[Any], seconds: float) -> bool:
+    """Wait until `task` has ended, for at most `seconds`: `asyncio.wait` for one, at half of the price."""
+    loop = asyncio.get_running_loop()
+    woken = loop.create_future()
+
+    def wake(_: object = None) -> None:
+        if not woken.done():
+            woken.set_result(None)
+
+    timer = loop.call_later(seconds, wake)
+    task.add_done_callback(wake)
+    try:
+        await woken
+    finally:
+        timer.cancel()
+        task.remove_done_callback(wake)
+    return task.done()
 
 
 def _forget(task: asyncio.Future[Any]) -> None:

@@ -178,7 +178,7 @@ def checked(said: Generation, request: Request, vocabulary: int) -> Generation:
         problem = f"{len(tokens)} tokens where 1 to {request.max_new_tokens} were asked for"
     elif tokens and not 0 <= min(tokens) <= max(tokens) < vocabulary:
         problem = f"a token outside the vocabulary of {vocabulary}: {min(tokens)} or {max(tokens)}"
-    elif not all(-math.inf < logprob <= _ROUNDING for logprob in logprobs):
+    elif logprobs and not (math.isfinite(sum(logprobs)) and max(logprobs) <= _ROUNDING):
         problem = "a log-probability that is not finite or above 0"
     elif said.finish is Finish.STOP and tokens[-1] not in request.stop_tokens:
         problem = f"a turn that stopped at token {tokens[-1]}, which is no stop token"

@@ -74,7 +74,7 @@ class Feed:
         self._dropped: list[Flight] = []
         self._again: list[int] = []  # places that have to be begun anew
         self._next = 0  # the first place that was never begun
-        self._version = self._first = 0  # of the weights: now, and when this process began
+        self._first = 0  # the version of the weights when this process began
         self._consumed = 0
         self._changed = asyncio.Event()
 
@@ -86,13 +86,13 @@ class Feed:
 
     def restore(self, version: int, state: dict[str, Any]) -> None:
         """Go on where a run stopped whose weights have become `version`; without a state, after as many steps."""
-        self._version = self._first = version
+        self._flights.version = self._first = version
         self._next = state.get("next", version * self._order.count)
         self._again = list(state.get("again", []))
 
     def renew(self, version: int) -> None:
         """Note that the weights are `version` now, and begin what may begin with them."""
-        self._version = version
+        self._flights.version = version
         if self._settings.mode == "async":
             self._begin()
 
@@ -142,12 +142,12 @@ class Feed:
         self._sort()
         room = self._most() - self._consumed - len(self._ready) - len(self._flights.aloft)
         places = [self._again.pop(0) if self._again else self._fresh() for _ in range(room)]
-        self._flights.launch([Flight(place, self._order.plans(place), self._version) for place in places])
+        self._flights.launch([Flight(place, self._order.plans(place)) for place in places])
 
     def _most(self) -> int:
         """Return how many groups may have been begun since this process began, dropped ones not counted."""
         ahead = {"sync": 1.0, "oversample": self._settings.oversample, "async": 1.0 + self._settings.staleness}
-        return round((self._version - self._first + ahead[self._settings.mode]) * self._order.count)
+        return round((self._flights.version - self._first + ahead[self._settings.mode]) * self._order.count)
 
     def _fresh(self) -> int:
         self._next += 1
@@ -166,5 +166,5 @@ class Feed:
         """Whether a step can be made of what is ready, without anything else becoming too old."""
         if len(self._ready) < self._order.count:
             return False
-        oldest = self._version - self._settings.staleness
-        return not any(flight.born <= oldest for flight in self._flights.aloft)
+        oldest = self._flights.oldest()
+        return oldest is None or self._flights.version - oldest < self._settings.staleness

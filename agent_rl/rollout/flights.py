@@ -20,7 +20,7 @@ class Flight:
     Attributes:
         place: Where the group's task lies in the order of tasks.
         plans: The episodes.
-        born: The version of the weights when it began; none of its tokens is older.
+        born: The version of the weights when its episodes began; none of its tokens is older. None in the queue.
         group: Its trajectories, once all episodes have ended.
         tasks: The episodes while they play.
         overdue: What the episodes that were cut off failed of.
@@ -29,7 +29,7 @@ class Flight:
 
     place: int
     plans: list[Plan]
-    born: int = 0
+    born: int | None = None
     group: Group | None = None
     tasks: list[asyncio.Task[list[Trajectory]]] = field(default_factory=list)
     overdue: Failure | None = None
@@ -62,6 +62,7 @@ class Flights:
         """Call `moved` whenever an episode has ended."""
         self.landed: list[Flight] = []
         self.ended = 0  # episodes, ever
+        self.version = 0  # of the weights
         self._runner, self._engine, self._concurrency, self._moved = runner, engine, concurrency, moved
         self._queue: deque[Flight] = deque()
         self._flying: list[Flight] = []
@@ -110,7 +111,12 @@ class Flights:
         while self._queue and (not self._load or self._load + len(self._queue[0].plans) <= self._concurrency):
             self._start(self._queue.popleft())
 
+    def oldest(self) -> int | None:
+        """Return the version under which the oldest flight began that is in the air."""
+        return min((flight.born for flight in self._flying if flight.born is not None), default=None)
+
     def _start(self, flight: Flight) -> None:
+        flight.born = self.version
         self._flying.append(flight)
         self._load += len(flight.plans)
         for plan in flight.plans:

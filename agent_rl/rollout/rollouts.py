@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+from agent_rl.core.garbage import rarer_collections
 from agent_rl.core.trajectory import Group
 from agent_rl.envs.base import AgentEnv
 from agent_rl.rollout.agents import MakeAgent
@@ -104,7 +105,8 @@ class Rollouts:
         watching = asyncio.create_task(watch(self._runner, self._engine, self._settings.stall_seconds))
         await self._runner.resume()
         try:
-            yield
+            with rarer_collections():
+                yield
         finally:
             watching.cancel()
             if not self._overlapping:

@@ -66,10 +66,15 @@ class ScriptedEngine:
         self.version = 0
         self._script, self._pace, self._faults = script, token_seconds, faults
         self._running: set[_Turn] = set()
-        self._paused = False
+        self.paused = False
         self._free = math.inf if slots is None else slots
         self._queue: list[tuple[int, int, asyncio.Future[None]]] = []
         self._arrivals = itertools.count()
+
+    @property
+    def sampling(self) -> int:
+        """Requests that are being sampled."""
+        return len(self._running)
 
     async def start(self) -> None:
         """Be ready."""
@@ -104,13 +109,13 @@ class ScriptedEngine:
     async def pause(self) -> None:
         """Freeze."""
         self._turn_over()
-        self._paused = True
+        self.paused = True
         for turn in self._running:
             self._disarm(turn)
 
     async def resume(self) -> None:
         """Go on."""
-        self._paused = False
+        self.paused = False
         for turn in self._running:
             self._arm(turn)
 
@@ -121,7 +126,7 @@ class ScriptedEngine:
 
     def status(self) -> str:
         """Return how many requests are being sampled and how many wait."""
-        return f"{len(self._running)} requests in flight, {len(self._queue)} queued"
+        return f"{self.sampling} requests in flight, {len(self._queue)} queued"
 
     def _cut(self, request: Request) -> Generation:
         tokens = self._script(request)[: request.max_new_tokens]
@@ -157,7 +162,7 @@ class ScriptedEngine:
         turn = _Turn(tokens, asyncio.get_running_loop().create_future())
         self._running.add(turn)
         try:
-            if not self._paused:
+            if not self.paused:
                 self._arm(turn)
             await turn.done
             return turn.versions + [self.version] * (len(tokens) - len(turn.versions))
@@ -179,7 +184,7 @@ class ScriptedEngine:
     def _turn_over(self) -> None:
         """Give the tokens sampled so far the version of the weights so far."""
         now = asyncio.get_running_loop().time()
-        for turn in self._running if not self._paused else ():
+        for turn in self._running if not self.paused else ():
             count = min(int((now - turn.since) / self._pace), len(turn.tokens) - len(turn.versions))
             turn.versions += [self.version] * count
             turn.since += count * self._pace
