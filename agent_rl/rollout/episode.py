@@ -66,7 +66,8 @@ class Episode:
         reset = self._env.areset(seed=plan.seed % 2**31, options={"task": plan.task})
         messages, info = await self._from_env(reset, "its environment's reset")
         self.trajectory.messages.extend(messages)
-        self._append(Segment(Origin.PROMPT, tuple(self._renderer.prompt(messages, info.get("tools", [])))))
+        self.trajectory.tools = list(info.get("tools", []))
+        self._append(Segment(Origin.PROMPT, tuple(self._renderer.prompt(messages, self.trajectory.tools))))
         for number in range(limits.turns):
             room = limits.episode_tokens - len(self._tokens)
             if room <= 0:

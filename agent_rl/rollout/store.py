@@ -21,6 +21,15 @@ def write_trajectories(path: Path, trajectories: Iterable[Trajectory]) -> None:
 
 def read_trajectories(path: Path) -> Iterator[Trajectory]:
     """Yield the trajectories of a `.jsonl.zst` file, one at a time."""
+    return map(parse_trajectory, read_lines(path))
+
+
+def read_lines(path: Path) -> Iterator[str]:
+    """Yield the lines of a `.jsonl.zst` file, one at a time."""
     with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
-        for line in io.TextIOWrapper(stream, encoding="utf-8"):
-            yield Trajectory.from_json(json.loads(line))
+        yield from io.TextIOWrapper(stream, encoding="utf-8")
+
+
+def parse_trajectory(line: str) -> Trajectory:
+    """Return the trajectory in a line."""
+    return Trajectory.from_json(json.loads(line))

@@ -24,6 +24,7 @@ def trajectory(number: int) -> Trajectory:
         StopReason.FAILED,
         Failure(Cause.INFRASTRUCTURE, "search", "gone"),
         1.5,
+        [call],
     )
 
 
