@@ -26,6 +26,7 @@ class StepAudit:
         self._members: dict[str, Counter[tuple[int, int]]] = defaultdict(Counter)
         self._rewards: list[float] = []
         self._said: dict[str, Counter[int]] = defaultdict(Counter)
+        self._unread = self._unnamed = 0
 
     def add(self, trajectory: Trajectory) -> None:
         """Take one."""
@@ -33,6 +34,14 @@ class StepAudit:
         if trajectory.usable:
             self._rewards.append(trajectory.reward)
             self._said[trajectory.task_id][_digest(trajectory.segments)] += 1
+
+    def add_unread(self, place: Place) -> None:
+        """Take the place of a line that could not be read; it counts in its group when it says in which."""
+        self._unread += 1
+        if place.task_id is None or place.sample is None:
+            self._unnamed += 1
+        else:
+            self._members[place.task_id][place.sample, place.part] += 1
 
     @property
     def groups(self) -> int:
@@ -50,7 +59,12 @@ class StepAudit:
         return sum(count - 1 for said in self._said.values() for count in said.values())
 
     def check_groups(self) -> Iterator[Found]:
-        """Yield groups with missing, surplus or unknown members, and a number of groups that is not the step's."""
+        """Yield groups with missing, surplus or unknown members, and a number of groups that is not the step's.
+
+        Nothing is said of a step with lines that do not say what they are.
+        """
+        if self._unnamed:
+            return
         for task, members in self._members.items():
             groups = _groups(members)
             place = Place(self._place.step, self._place.file, None, task)
@@ -68,11 +82,11 @@ class StepAudit:
             what = f"the step has {self.groups} groups, not {self._recorded.tasks}"
             yield self._place, Finding(Check.GROUPS, what, expected=str(self._recorded.tasks), found=str(self.groups))
 
-    def check_mean(self, metrics: dict[str, float] | None) -> Iterator[Found]:
-        """Yield a mean reward in the metrics that is not the mean over the usable episodes."""
-        said = (metrics or {}).get("reward/mean")
+    def check_mean(self, metrics: dict[str, float]) -> Iterator[Found]:
+        """Yield a mean reward in the metrics that is not the mean over the usable episodes, if all could be read."""
+        said = metrics.get("reward/mean")
         mean = sum(self._rewards) / len(self._rewards) if self._rewards else 0.0
-        if said is not None and not math.isclose(said, mean, rel_tol=1e-9, abs_tol=1e-12):
+        if said is not None and not self._unread and not math.isclose(said, mean, rel_tol=1e-9, abs_tol=1e-12):
             what = f"the mean reward in the metrics is {said:.9g}, that of the {self.usable} usable episodes {mean:.9g}"
             yield self._place, Finding(Check.REWARDS, what, expected=f"{mean:.9g}", found=f"{said:.9g}")
 
@@ -92,17 +106,17 @@ class Twins:
             )
             self._places.append(place.step << 32 | place.line)
 
-    def find(self) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
-        """Yield step and line of each episode that is there again, and of its first appearance."""
+    def find(self) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+        """Return step and line of each episode that is there again, and of its first appearance, in order."""
         digests, places = np.array(self._digests, dtype=np.uint64), np.array(self._places, dtype=np.uint64)
         order = np.argsort(digests, kind="stable")
-        first = 0
-        for number in range(1, len(order)):
-            if digests[order[number]] != digests[order[first]]:
-                first = number
-                continue
+        ordered = digests[order]
+        found = []
+        for number in np.flatnonzero(ordered[1:] == ordered[:-1]) + 1:
+            first = np.searchsorted(ordered, ordered[number])
             again, before = int(places[order[number]]), int(places[order[first]])
-            yield (again >> 32, again & 0xFFFFFFFF), (before >> 32, before & 0xFFFFFFFF)
+            found.append(((again >> 32, again & 0xFFFFFFFF), (before >> 32, before & 0xFFFFFFFF)))
+        return sorted(found)
 
 
 def _groups(members: Counter[tuple[int, int]]) -> int:

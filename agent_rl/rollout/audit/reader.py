@@ -43,6 +43,7 @@ class Reader:
         self._audit, self._recorded, self._limit = audit, recorded, limit
         self._metrics = {line["step"]: line for line in read_metrics(folder.metrics_jsonl)}
         self._twins = Twins()
+        self._means: dict[int, list[tuple[Place, Finding]]] = {}  # of each step, what its mean reward contradicts
         self._no_tools = self._failed = self._alike = 0
 
     def read(self, files: list[tuple[int, Path]], progress: Callable[[int, int], None]) -> None:
@@ -56,6 +57,9 @@ class Reader:
             place = Place(step, f"{paths[step].parent.name}/{paths[step].name}", line)
             what = f"the episode is saved already, as line {before} of step {first}"
             self._audit.add(place, Finding(Check.GROUPS, what))
+            self._means.pop(step, None)  # the mean of other episodes says nothing
+        for place, finding in (found for step in self._means.values() for found in step):
+            self._audit.add(place, finding)
         self._conclude()
 
     @property
@@ -77,14 +81,18 @@ class Reader:
         audit.looked(Check.GROUPS, groups=judge.groups)
         audit.looked(Check.REWARDS, steps=int(metrics is not None))
         self._alike += judge.alike
-        for place, finding in [*judge.check_groups(), *judge.check_mean(metrics)]:
+        incomplete = list(judge.check_groups())
+        for place, finding in incomplete:
             audit.add(place, finding)
+        if metrics and not incomplete:
+            self._means[step] = list(judge.check_mean(metrics))
 
     def _look(self, saved: Saved, judge: StepAudit) -> None:
         """Check one line."""
         audit, place, trajectory = self._audit, saved.place, saved.trajectory
         audit.looked(Check.FILES, lines=1)
         if trajectory is None:
+            judge.add_unread(place)
             if saved.problem:
                 audit.add(place, saved.problem)
             return

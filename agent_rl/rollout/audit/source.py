@@ -129,7 +129,9 @@ def read_step(step: int, path: Path) -> Iterator[Saved]:
         try:
             line = next(lines, None)
         except (OSError, ValueError, zstandard.ZstdError) as error:
-            yield Saved(Place(step, name, number), None, Finding(Check.FILES, f"the file breaks off: {error}"))
+            yield Saved(
+                Place(step, name, number), None, Finding(Check.FILES, f"the file cannot be read from here on: {error}")
+            )
             return
         if line is None:
             return

@@ -1,8 +1,7 @@
 """Prompts, observations, mask and stop tokens of one trajectory, proven against its messages."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
 from itertools import takewhile
 
 from agent_rl.core.limits import Limits
@@ -20,95 +19,87 @@ def check_tokens(trajectory: Trajectory, rerender: Rerender, limits: Limits) -> 
     """Yield what contradicts the checks `render`, `mask` and `stop`.
 
     A token on the wrong side of the boundary between two segments is a matter of the mask (or of the stop token, when
-    it is that), not of rendering: where moving the boundary mends both sides, the boundary is what is wrong.
+    it is that), not of rendering: where the tokens are right and moving boundaries mends all, they are what is wrong.
     """
     layout = lay_out(trajectory)
     if isinstance(layout, Finding):
         yield layout
         return
-    layout, found = _mend(trajectory, layout, rerender)
-    yield from found
+    expected = [_rendered(trajectory, layout, number, rerender) for number in range(len(layout.given))]
+    pairs = list(zip(layout.given, expected, strict=True))
+    tokens = tuple(trajectory.tokens)
+    different = any(given.tokens != wanted for given, wanted in pairs)
+    true = _align(tokens, layout, expected, rerender) if different else None
+    if true is not None:
+        for given, place in zip(layout.given, true, strict=True):
+            if place != (given.start, given.start + len(given.tokens)):
+                yield _moved(given, place, tokens, rerender)
+        layout = _aligned(tokens, layout, true)
+    for given, wanted in pairs if true is None else ():
+        if given.tokens != wanted:
+            yield _difference(given, wanted, rerender)
+        elif given.pieces > 1:
+            what = f"the observation lies in {given.pieces} segments"
+            yield Finding(Check.MASK, what, given.turn, given.start)
     yield from _check_messages(layout, rerender)
-    if not any(finding.check is Check.STOP for finding in found):
-        yield from _check_stops(trajectory, layout, rerender, limits)
+    yield from _check_stops(trajectory, layout, rerender, limits)
 
 
-def _mend(trajectory: Trajectory, layout: Layout, rerender: Rerender) -> tuple[Layout, list[Finding]]:
-    """Compare what was not sampled with its messages; return the layout with its boundaries mended, and findings."""
-    actions = list(layout.actions)
-    findings: list[Finding] = []
-    for number, given in enumerate(layout.given):
-        if number == 0 and trajectory.tools is None:
-            continue
-        before = actions[number - 1] if number else None
-        after = actions[number] if number < len(actions) else None
-        if before is None:
-            expected = rerender.prompt(given.messages, trajectory.tools or [])
-        else:
-            expected = rerender.observation(given.messages, before.tokens)
-        if given.tokens == expected:
-            if given.pieces > 1:
-                findings.append(_in_pieces(given))
-            continue
-        moved = _boundary(given, expected, before, after, rerender)
-        if moved is None:
-            findings.append(_difference(given, expected, rerender))
-            continue
-        findings.append(moved.finding)
-        if before is not None and moved.before is not None:
-            actions[number - 1] = moved.before
-        if after is not None and moved.after is not None:
-            actions[number] = moved.after
-    return Layout(layout.given, actions), findings
+def _rendered(trajectory: Trajectory, layout: Layout, number: int, rerender: Rerender) -> Tokens:
+    """Return the tokens that the messages make; of a prompt with unknown tools, what is saved."""
+    given = layout.given[number]
+    if given.turn is not None:
+        return rerender.observation(given.messages, layout.actions[given.turn].tokens)
+    return given.tokens if trajectory.tools is None else rerender.prompt(given.messages, trajectory.tools)
 
 
-@dataclass(frozen=True)
-class _Moved:
-    """A boundary that was moved: what to say, and the actions on either side as they were."""
+def _align(tokens: Tokens, layout: Layout, expected: list[Tokens], rerender: Rerender) -> list[tuple[int, int]] | None:
+    """Return begin and end of each of `expected` in the trajectory's tokens, or None when the tokens are others.
 
-    finding: Finding
-    before: Action | None
-    after: Action | None
-
-
-def _boundary(
-    given: Given, expected: Tokens, before: Action | None, after: Action | None, rerender: Rerender
-) -> _Moved | None:
-    """Return how the boundaries of `given` were moved, or None when moving them mends nothing."""
-    left, right = before.tokens if before else (), after.tokens if after else ()
-    stream = left + given.tokens + right
-    start = given.start - len(left)
-    for at in _occurrences(expected, stream):
-        end = at + len(expected)
-        if (before is None and at) or (after is None and end < len(stream)):
-            continue
-        old = replace(before, tokens=stream[:at]) if before else None
-        new = replace(after, tokens=stream[end:], start=start + end) if after else None
-        if all(_says(action, rerender) for action in (old, new) if action is not None):
-            finding = _explain(given, stream, start, (at, end), len(left), rerender)
-            return _Moved(finding, old, new)
-    return None
+    What lies between two of them must say the message of its turn.
+    """
+    places: list[tuple[int, int]] = []
+    end = 0
+    for number, part in enumerate(expected):
+        said = layout.actions[number - 1].message if number else None
+        places_of_part = _occurrences(part, tokens, end) if number else ([0] if tokens[: len(part)] == part else [])
+        at = next((at for at in places_of_part if said is None or rerender.parse(tokens[end:at]) == said), None)
+        if at is None:
+            return None
+        end = at + len(part)
+        places.append((at, end))
+    after = layout.actions[len(expected) - 1 :]
+    if after and rerender.parse(tokens[end:]) != after[0].message:
+        return None
+    return places if after or end == len(tokens) else None
 
 
-def _explain(given: Given, stream: Tokens, start: int, true: tuple[int, int], left: int, rerender: Rerender) -> Finding:
-    """Say which tokens lie on the wrong side; `stream` begins at `start` in the trajectory and `given` at `left` in it."""
-    saved = (left, left + len(given.tokens))
+def _aligned(tokens: Tokens, layout: Layout, places: list[tuple[int, int]]) -> Layout:
+    """Return the layout with the actions between the true places of what was not sampled."""
+    ends = [begin for begin, _ in places[1:]] + [len(tokens)]
+    spans = zip(layout.actions, places, ends, strict=False)
+    return Layout(layout.given, [Action(tokens[begin:end], begin, one.message) for one, (_, begin), end in spans])
+
+
+def _moved(given: Given, true: tuple[int, int], tokens: Sequence[int], rerender: Rerender) -> Finding:
+    """Say which tokens lie on the wrong side when `given` belongs to the places `true`."""
+    saved = (given.start, given.start + len(given.tokens))
     belongs, lies = set(range(*true)), set(range(*saved))
     first = min(belongs ^ lies)
     lost, gained = lies - belongs, belongs - lies
-    if len(lost) == 1 and not gained and first < true[0] and stream[first] in rerender.stop_tokens:
+    if len(lost) == 1 and not gained and first < true[0] and tokens[first] in rerender.stop_tokens:
         what = "the stop token lies in the observation, so it is not trained"
-        return Finding(Check.STOP, what, given.turn, start + first, found=rerender.text(stream[first : first + 1]))
+        return Finding(Check.STOP, what, given.turn, first, found=rerender.text(tokens[first : first + 1]))
     name = "prompt" if given.turn is None else "observation"
-    parts = [f"{len(lost)} sampled tokens are not trained" if lost else ""]
-    parts += [f"{len(gained)} tokens of the {name} are trained" if gained else ""]
+    parts = [f"{len(lost)} sampled tokens are not trained"] * bool(lost)
+    parts += [f"{len(gained)} tokens of the {name} are trained"] * bool(gained)
     next_turn = 0 if given.turn is None else given.turn + 1
     return Finding(
         Check.MASK,
-        f"the boundary of the {name} is moved: {' and '.join(part for part in parts if part)}",
+        f"the boundary of the {name} is moved: {' and '.join(parts)}",
         given.turn if saved[0] != true[0] else next_turn,
-        start + first,
-        expected=rerender.text(stream[slice(*true)]),
+        first,
+        expected=rerender.text(tokens[slice(*true)]),
         found=rerender.text(given.tokens),
     )
 
@@ -171,16 +162,10 @@ def _may_be_cut(trajectory: Trajectory, action: Action, limits: Limits) -> bool:
     return trajectory.stop is StopReason.FAILED
 
 
-def _in_pieces(given: Given) -> Finding:
-    return Finding(Check.MASK, f"the observation lies in {given.pieces} segments", given.turn, given.start)
-
-
-def _says(action: Action, rerender: Rerender) -> bool:
-    return rerender.parse(action.tokens) == action.message
-
-
-def _occurrences(part: Tokens, whole: Tokens) -> Iterator[int]:
-    return (at for at in range(len(whole) - len(part) + 1) if part and whole[at : at + len(part)] == part)
+def _occurrences(part: Tokens, whole: Tokens, begin: int) -> Iterator[int]:
+    """Yield the places of `part` in `whole` from `begin` on."""
+    ends = len(whole) - len(part) + 1
+    return (at for at in range(begin, ends) if part and whole[at : at + len(part)] == part)
 
 
 def _alike(one: Tokens, other: Tokens) -> int:
