@@ -78,8 +78,9 @@ class Place:
     def __str__(self) -> str:
         """Return the place as one reads it out."""
         line = f":{self.line}" if self.line is not None else ""
-        episode = f" task {self.task_id} sample {self.sample}" if self.task_id is not None else ""
-        return f"{self.file}{line}{episode}{f' part {self.part}' if self.part else ''}"
+        task = f" task {self.task_id}" if self.task_id is not None else ""
+        sample = f" sample {self.sample}" if self.sample is not None else ""
+        return f"{self.file}{line}{task}{sample}{f' part {self.part}' if self.part else ''}"
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,11 @@ class Violation:
     def to_json(self) -> dict[str, Any]:
         """Return JSON-ready values."""
         return asdict(self.place) | asdict(self.finding)
+
+
+def counted(count: int, unit: str) -> str:
+    """Return a count in words, `1 token` or `1,024 tokens`; `unit` is the plural."""
+    return f"{count:,} {unit if count != 1 else 'trajectory' if unit == 'trajectories' else unit.removesuffix('s')}"
 
 
 class Verdict(StrEnum):

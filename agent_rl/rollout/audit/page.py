@@ -9,7 +9,7 @@ import jinja2
 from agent_rl.core.errors import UserError
 from agent_rl.core.files import write_text_atomic
 from agent_rl.core.trajectory import Origin, Trajectory
-from agent_rl.rollout.audit.findings import CLAIMS, Check, Violation
+from agent_rl.rollout.audit.findings import CLAIMS, Check, Violation, counted
 from agent_rl.rollout.audit.gaps import Gaps
 from agent_rl.rollout.audit.numbers import sampled
 from agent_rl.rollout.audit.result import Audit, Exhibit
@@ -30,7 +30,7 @@ def write_page(audit: Audit, path: Path) -> None:
     """
     loader = jinja2.PackageLoader("agent_rl.rollout.audit", "")
     environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["printable"] = printable
+    environment.filters |= {"printable": printable, "counted": counted}
     exhibits = [*audit.refuted.values(), *audit.worst]
     numbers = {(one.place.step, one.place.line): number for number, one in enumerate(exhibits)}
     page = environment.get_template("page.html.jinja").render(
@@ -97,7 +97,7 @@ def _exhibit(audit: Audit, exhibit: Exhibit, number: int) -> dict[str, Any]:
     trajectory = exhibit.trajectory
     return {
         "id": f"e{number}",
-        "place": str(exhibit.place),
+        "place": f"{exhibit.place.file}:{exhibit.place.line}",
         "trajectory": trajectory,
         "largest": exhibit.largest if exhibit.fresh else None,
         "findings": exhibit.findings,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent_rl.core.trajectory import Trajectory
-from agent_rl.rollout.audit.findings import Check, Finding, Place
+from agent_rl.rollout.audit.findings import Check, Finding, Place, counted
 from agent_rl.rollout.audit.forward import first_version
 from agent_rl.rollout.audit.groups import StepAudit, Twins
 from agent_rl.rollout.audit.numbers import check_numbers, check_rewards, check_versions
@@ -16,8 +16,6 @@ from agent_rl.rollout.audit.tokens import check_tokens
 from agent_rl.tracking.jsonl import read_metrics
 from agent_rl.tracking.run_folder import RunFolder
 
-_TOKENS = (Check.RENDER, Check.MASK, Check.STOP)
-
 
 @dataclass
 class Seen:
@@ -26,12 +24,12 @@ class Seen:
     Attributes:
         lines: Lines that were read of each step.
         versions: For each first version of the weights, the number of trajectories by step.
-        unsound: Step and line of the trajectories whose tokens are refuted.
+        unsound: The trajectories whose tokens are refuted, by step and line, with the checks that do so.
     """
 
     lines: dict[int, int] = field(default_factory=dict)
     versions: dict[int, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
-    unsound: set[tuple[int, int | None]] = field(default_factory=set)
+    unsound: dict[tuple[int, int | None], set[Check]] = field(default_factory=dict)
 
 
 class Reader:
@@ -117,8 +115,8 @@ class Reader:
         audit.looked(Check.VERSIONS, tokens=sampled)
         self._no_tools += trajectory.tools is None
         findings = list(check_tokens(trajectory, audit.rerender, self._recorded.limits))
-        if any(finding.check in _TOKENS for finding in findings):
-            self.seen.unsound.add((place.step, place.line))
+        if findings:
+            self.seen.unsound[place.step, place.line] = {finding.check for finding in findings}
         version = first_version(trajectory)
         if version is not None:
             self.seen.versions[version][place.step] += 1
@@ -127,11 +125,14 @@ class Reader:
     def _conclude(self) -> None:
         """Say what was left out, and what is odd but proves nothing."""
         if self._no_tools:
-            text = f"the prompts of {self._no_tools} trajectories are left out: they do not say which tools they offer"
+            text = (
+                f"left out: prompts of {counted(self._no_tools, 'trajectories')} that do not say which tools they offer"
+            )
             self._audit.note(Check.RENDER, text)
         if self._failed:
-            text = f"{self._failed} episodes that the policy did not fail are left out: nothing of them is trained"
+            text = f"left out: {counted(self._failed, 'episodes')} that infrastructure or environment failed"
             self._audit.note(Check.RENDER, text)
         if self._alike:
-            text = f"{self._alike} episodes equal another one of their group in every token and log-probability"
-            self._audit.note(Check.GROUPS, f"{text}; short answers do that by chance")
+            text = "equal to an earlier one of their group in every token and log-probability"
+            alike = counted(self._alike, "episodes")
+            self._audit.note(Check.GROUPS, f"{text}, as short answers may be: {alike}")

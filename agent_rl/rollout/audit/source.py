@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 import yaml
 import zstandard
-from pydantic import ValidationError
 
 from agent_rl.core.errors import UserError
 from agent_rl.core.limits import Limits
@@ -60,7 +59,7 @@ class Recorded:
                 tasks=int(values["trainer"]["tasks"]),
                 samples=int(values["algorithm"]["samples"]),
             )
-        except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError, ValidationError) as error:
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, yaml.YAMLError) as error:
             problem = f"there is no {error}" if isinstance(error, KeyError) else str(error)
             raise UserError(f"{folder.config_yaml} is not the configuration of a training: {problem}") from error
 

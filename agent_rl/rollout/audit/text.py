@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from agent_rl.rollout.audit.findings import Result, Verdict
+from agent_rl.rollout.audit.findings import Result, Verdict, counted
 from agent_rl.rollout.audit.gaps import Gaps
 from agent_rl.rollout.audit.result import Audit
 
@@ -24,8 +24,9 @@ def conclusion(audit: Audit) -> str:
         for verdict in Verdict
         if any(result.verdict is verdict for result in audit.results.values())
     ]
-    what = f"{audit.trajectories:,} trajectories of {written_steps(audit.steps)}"
-    return f"{what}: {audit.violations:,} violations (checks: {', '.join(counts)}) in {audit.seconds:.1f} s"
+    what = f"{counted(audit.trajectories, 'trajectories')} of {written_steps(audit.steps)}"
+    violations = counted(audit.violations, "violations")
+    return f"{what}: {violations} (checks: {', '.join(counts)}) in {audit.seconds:.1f} s"
 
 
 def written_steps(steps: list[int]) -> str:
@@ -35,7 +36,7 @@ def written_steps(steps: list[int]) -> str:
 
 def looked_at(result: Result) -> str:
     """Return what a check looked at, `384 trajectories, 49,896 tokens`."""
-    return ", ".join(f"{count:,} {unit}" for unit, count in result.looked_at.items() if count)
+    return ", ".join(counted(count, unit) for unit, count in result.looked_at.items() if count)
 
 
 def printable(text: str) -> str:
@@ -45,7 +46,7 @@ def printable(text: str) -> str:
 
 def _verdicts(audit: Audit) -> Iterator[str]:
     for check, result in audit.results.items():
-        count = f"{result.violations:,} violations in " if result.violations else ""
+        count = f"{counted(result.violations, 'violations')} in " if result.violations else ""
         yield f"{result.verdict:<12} {check:<9} {count}{looked_at(result)}".rstrip()
         for note in result.notes:
             yield f"{'':<23}{note}"
@@ -54,7 +55,7 @@ def _verdicts(audit: Audit) -> Iterator[str]:
 def _violations(audit: Audit) -> Iterator[str]:
     for check, result in audit.results.items():
         if result.violations:
-            yield from ["", f"{check}: {result.violations:,} violations"]
+            yield from ["", f"{check}: {counted(result.violations, 'violations')}"]
         for violation in result.first[:_SHOWN]:
             finding = violation.finding
             yield f"  {violation.where}"

@@ -8,7 +8,7 @@ from agent_rl.core.limits import Limits
 from agent_rl.core.message import Message
 from agent_rl.core.outcome import StopReason
 from agent_rl.core.trajectory import Trajectory
-from agent_rl.rollout.audit.findings import Check, Finding
+from agent_rl.rollout.audit.findings import Check, Finding, counted
 from agent_rl.rollout.audit.layout import Action, Given, Layout, Tokens, lay_out
 from agent_rl.rollout.audit.rerender import Rerender
 
@@ -91,17 +91,16 @@ def _moved(given: Given, true: tuple[int, int], tokens: Sequence[int], rerender:
         what = "the stop token lies in the observation, so it is not trained"
         return Finding(Check.STOP, what, given.turn, first, found=rerender.text(tokens[first : first + 1]))
     name = "prompt" if given.turn is None else "observation"
-    parts = [f"{len(lost)} sampled tokens are not trained"] * bool(lost)
-    parts += [f"{len(gained)} tokens of the {name} are trained"] * bool(gained)
-    next_turn = 0 if given.turn is None else given.turn + 1
-    return Finding(
-        Check.MASK,
-        f"the boundary of the {name} is moved: {' and '.join(parts)}",
-        given.turn if saved[0] != true[0] else next_turn,
-        first,
-        expected=rerender.text(tokens[slice(*true)]),
-        found=rerender.text(given.tokens),
-    )
+    parts = [f"not trained: {counted(len(lost), 'sampled tokens')}"] * bool(lost)
+    parts += [f"trained: {counted(len(gained), 'tokens')} of the {name}"] * bool(gained)
+    edge = 0 if saved[0] != true[0] else 1
+    turn = 0 if given.turn is None else given.turn + edge
+    edges = [
+        f"{rerender.text(tokens[max(0, first - _SHOWN) : at])} ‖ {rerender.text(tokens[at : first + _SHOWN])}"
+        for at in (true[edge], saved[edge])
+    ]
+    what = f"the boundary of the {name} is moved; {', '.join(parts)}"
+    return Finding(Check.MASK, what, turn, first, expected=edges[0], found=edges[1])
 
 
 def _difference(given: Given, expected: Tokens, rerender: Rerender) -> Finding:
@@ -112,7 +111,8 @@ def _difference(given: Given, expected: Tokens, rerender: Rerender) -> Finding:
     name = "prompt" if given.turn is None else "observation"
     return Finding(
         Check.RENDER,
-        f"the {name} has {changed} tokens where its messages make {wanted}, behind {head} and before {tail} equal ones",
+        f"the {name} has {counted(changed, 'tokens')} where its messages make {wanted}, "
+        f"behind {head} and before {tail} equal ones",
         given.turn,
         given.start + head,
         expected=_shown(expected, head, rerender),

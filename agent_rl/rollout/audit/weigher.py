@@ -8,7 +8,7 @@ from pathlib import Path
 
 from agent_rl.core.errors import UserError
 from agent_rl.models.loading import load_model
-from agent_rl.rollout.audit.findings import Check, Finding
+from agent_rl.rollout.audit.findings import Check, Finding, counted
 from agent_rl.rollout.audit.forward import Sequence, checkpoint, comparable, compare, first_version
 from agent_rl.rollout.audit.gaps import Token
 from agent_rl.rollout.audit.numbers import sampled
@@ -39,7 +39,8 @@ class Weigher:
                 missing[reason].append(version)
         for reason, left_out in missing.items():
             count = sum(versions[version].total() for version in left_out)
-            self._audit.note(Check.LOGPROBS, f"{count} trajectories of {_ranges(left_out)} are left out: {reason}")
+            text = f"left out: {counted(count, 'trajectories')} of {_ranges(left_out)}"
+            self._audit.note(Check.LOGPROBS, f"{text}; {reason}")
         self._conclude()
 
     def _compare_version(self, version: int, files: list[tuple[int, Path]]) -> str | None:
@@ -86,10 +87,10 @@ class Weigher:
         ]
         exhibit.largest = max((_gap(engine, value) for *_, engine, value in pairs), default=0.0)
         key = (place.step, place.line)
-        if key in self._seen.unsound:
+        if Check.RENDER in self._seen.unsound.get(key, ()):
             self._agree += exhibit.largest <= self._audit.tolerance
             self._differ += exhibit.largest > self._audit.tolerance
-        else:
+        if key not in self._seen.unsound:
             self._audit.looked(Check.LOGPROBS, trajectories=1, tokens=len(fresh))
             for pair in pairs:
                 self._judge(sequence, *pair)
@@ -120,16 +121,20 @@ class Weigher:
 
     def _conclude(self) -> None:
         note = self._audit.note
-        refuted = "trajectories whose tokens are refuted above"
+        if self._seen.unsound:
+            count = counted(len(self._seen.unsound), "trajectories")
+            note(Check.LOGPROBS, f"left out: {count} whose tokens are refuted above")
         if self._agree:
-            saw = "their tokens are what the engine saw, so their messages are what is wrong"
-            note(Check.LOGPROBS, f"{self._agree} {refuted} agree with the weights: {saw}")
+            text = "with other tokens than their messages make, but the log-probabilities of the weights"
+            why = "the engine saw these tokens, so the messages or the renderer are what changed"
+            note(Check.LOGPROBS, f"{text}: {counted(self._agree, 'trajectories')}; {why}")
         if self._differ:
-            saw = "their tokens are not what the engine saw"
-            note(Check.LOGPROBS, f"{self._differ} {refuted} do not agree with the weights: {saw}")
+            text = "with other tokens than their messages make, and other log-probabilities"
+            why = "the engine did not see these tokens"
+            note(Check.LOGPROBS, f"{text}: {counted(self._differ, 'trajectories')}; {why}")
         if self._changed:
-            text = f"{self._changed} tokens behind a change of weights within their episode cannot be compared"
-            note(Check.LOGPROBS, text)
+            text = "not comparable, because the weights changed before them in their episode"
+            note(Check.LOGPROBS, f"{text}: {counted(self._changed, 'tokens')}")
 
 
 def _gap(engine: float, fresh: float) -> float:

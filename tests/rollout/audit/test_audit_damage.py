@@ -11,7 +11,6 @@ import yaml
 
 from agent_rl.rollout.audit import Check, Verdict
 from agent_rl.tracking.run_folder import RunFolder
-
 from tests.rollout.audit.conftest import Lines, audit, episode, refuted, twice
 
 Damage = Callable[..., RunFolder]
@@ -321,14 +320,14 @@ def test_a_tampered_message_and_a_tampered_token_are_told_apart(damage: Damage) 
         episode(lines)[1]["messages"][3]["content"] += " Or so."
 
     notes = audit(damage(change_message)).results[Check.LOGPROBS].notes
-    assert any("their messages are what is wrong" in note for note in notes)
+    assert any("the engine saw these tokens" in note for note in notes)
 
     def change_tokens(lines: Lines) -> None:
         tokens = episode(lines)[1]["segments"][2]["tokens"]
         tokens[6:10] = reversed(tokens[6:10])
 
     notes = audit(damage(change_tokens)).results[Check.LOGPROBS].notes
-    assert any("not what the engine saw" in note for note in notes)
+    assert any("did not see these tokens" in note for note in notes)
 
 
 def test_every_check_of_a_sound_run_holds(sound: RunFolder) -> None:
@@ -345,7 +344,7 @@ def test_what_has_no_checkpoint_is_counted_and_not_refuted(damage: Damage) -> No
     shutil.rmtree(folder.checkpoints / "step_000001")
     found = audit(folder)
     assert not refuted(found)
-    assert any("16 trajectories of version 1 are left out" in note for note in found.results[Check.LOGPROBS].notes)
+    assert any("left out: 16 trajectories of version 1;" in note for note in found.results[Check.LOGPROBS].notes)
     config = yaml.safe_load(folder.config_yaml.read_text())
     config["model"]["path"] = str(Path("/nowhere/to/be/found"))
     folder.config_yaml.write_text(yaml.safe_dump(config))
