@@ -109,7 +109,8 @@ class Reader:
     def _look_at_tokens(self, place: Place, trajectory: Trajectory) -> list[Finding]:
         """Check what is trained, and note which weights sampled it."""
         audit, turns, sampled = self._audit, len(trajectory.turns), len(trajectory.action_logprobs)
-        audit.looked(Check.RENDER, trajectories=1, tokens=len(trajectory.tokens) - sampled)
+        unknown = len(trajectory.segments[0].tokens) if trajectory.tools is None and trajectory.segments else 0
+        audit.looked(Check.RENDER, trajectories=1, tokens=len(trajectory.tokens) - sampled - unknown)
         audit.looked(Check.MASK, turns=turns, tokens=sampled)
         audit.looked(Check.STOP, turns=turns)
         audit.looked(Check.VERSIONS, tokens=sampled)

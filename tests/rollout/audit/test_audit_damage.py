@@ -351,7 +351,7 @@ def test_what_has_no_checkpoint_is_counted_and_not_refuted(damage: Damage) -> No
     assert audit(folder).results[Check.LOGPROBS].verdict is Verdict.NOT_CHECKED
 
 
-def test_prompts_without_their_tools_are_left_out(damage: Damage) -> None:
+def test_prompts_without_their_tools_are_left_out(damage: Damage, sound: RunFolder) -> None:
     def change(lines: Lines) -> None:
         for line in lines:
             del line["tools"]
@@ -359,6 +359,7 @@ def test_prompts_without_their_tools_are_left_out(damage: Damage) -> None:
     found = audit(damage(change))
     assert not refuted(found)
     assert "prompts of 16 trajectories" in found.results[Check.RENDER].notes[0]
+    assert found.results[Check.RENDER].looked_at["tokens"] < audit(sound).results[Check.RENDER].looked_at["tokens"]
 
 
 def test_a_part_of_the_run_can_be_audited(sound: RunFolder) -> None:
