@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent_rl.core.trajectory import Trajectory
-from agent_rl.rollout.audit.findings import CLAIMS, Check, Finding, Place, Result, Violation
+from agent_rl.rollout.audit.findings import CLAIMS, Check, Finding, Place, Result
 from agent_rl.rollout.audit.gaps import Gaps
 from agent_rl.rollout.audit.rerender import Rerender
 
@@ -88,10 +88,6 @@ class Audit:
     def show_worst(self, exhibit: Exhibit) -> None:
         """Keep a trajectory if it is among those with the largest gaps."""
         self.worst = sorted([*self.worst, exhibit], key=lambda one: -one.largest)[:_WORST_SHOWN]
-
-    def all_violations(self) -> list[Violation]:
-        """Return the violations that are kept, check by check."""
-        return [violation for result in self.results.values() for violation in result.first]
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON-ready values; they end with the three figures that a machine asks for."""
