@@ -16,9 +16,10 @@ COMMANDS = {
     "eval": "measure a model on an environment",
     "sft": "train a model on an environment's demonstrations",
     "check": "prove an environment without a model",
+    "audit": "prove or refute that a run trained exactly what was sampled",
     "list": "list environments, models, algorithms, engines and trackers",
 }
-EXIT_ERROR, EXIT_INTERRUPTED = 1, 130
+EXIT_ERROR, EXIT_REFUTED, EXIT_INTERRUPTED = 1, 3, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -74,6 +74,7 @@ class Trajectory:
         stop: Why it ended.
         failure: What went wrong, if anything did.
         seconds: Wall-clock time of the episode.
+        tools: The tools that the prompt offered, as the chat template took them; None when there was no prompt.
     """
 
     task_id: str
@@ -87,6 +88,7 @@ class Trajectory:
     stop: StopReason = StopReason.FAILED
     failure: Failure | None = None
     seconds: float = 0.0
+    tools: list[dict[str, Any]] | None = None
 
     @property
     def tokens(self) -> list[int]:

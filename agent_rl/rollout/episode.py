@@ -107,8 +107,10 @@ class Episode:
         return observation, stop, info
 
     def _begin(self, messages: Sequence[Message], tools: list[dict[str, Any]]) -> None:
-        self.parts[-1].messages.extend(messages)
-        self._agent.begin(self.parts[-1], messages, tools)
+        trajectory = self.parts[-1]
+        trajectory.messages.extend(messages)
+        trajectory.tools = list(tools)
+        self._agent.begin(trajectory, messages, trajectory.tools)
 
     def _rewrite(self, context: Sequence[Message], tools: list[dict[str, Any]]) -> None:
         """Go on in a new trajectory whose prompt is the context as the environment wants it from now on."""

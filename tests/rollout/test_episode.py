@@ -66,6 +66,12 @@ def test_the_engine_sees_exactly_the_tokens_of_the_trajectory_grown_turn_by_turn
     assert whole[: len(trajectory.tokens)] == trajectory.tokens
 
 
+def test_its_prompt_can_be_rendered_again_from_what_is_recorded(adder, renderer):
+    trajectory = play(adder(), ScriptedEngine(script(renderer, CALL, assistant("7"))), renderer)
+    assert trajectory.tools
+    assert tuple(renderer.prompt(trajectory.messages[:1], trajectory.tools)) == trajectory.segments[0].tokens
+
+
 def test_a_turn_cut_by_length_ends_the_episode_and_the_environment_never_sees_it(adder, renderer):
     engine = ScriptedEngine(lambda request: [5] * 500)
     trajectory = play(adder(), engine, renderer, Limits(turn_tokens=9))

@@ -25,6 +25,7 @@ def trajectory(number: int) -> Trajectory:
         StopReason.FAILED,
         Failure(Cause.INFRASTRUCTURE, "search", "gone"),
         1.5,
+        [call],
     )
 
 
