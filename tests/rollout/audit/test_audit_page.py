@@ -18,7 +18,7 @@ from agent_rl.rollout.renderer import Renderer
 def test_a_long_trajectory_is_shown_around_what_is_wrong(renderer: Renderer, tmp_path: Path) -> None:
     length = 20_000
     prompt, action = Segment(Origin.PROMPT, (65,) * length), Segment(Origin.ACTION, (66,), (-1.0,), (0,))
-    trajectory = Trajectory("t", 0, {}, [prompt, action], [Turn()], [user("A"), assistant("B")])
+    trajectory = Trajectory("t", 0, 0, {}, [prompt, action], [Turn()], [user("A"), assistant("B")])
     trajectory.stop = StopReason.ANSWERED
     audit = Audit("run", Rerender(renderer), 1e-3, [1], 1)
     place = Place(1, "trajectories/step_000001.jsonl.zst", 1, "t", 0)
