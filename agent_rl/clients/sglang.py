@@ -216,7 +216,7 @@ class SglangClient:
                 SOURCE, f"{self.url} does not describe itself as SGLang 0.5.23 does: {type(error).__name__} {error}"
             ) from error
 
-    # --- weights and memory; none of it waits for the requests in flight, which must be paused -------------------------
+    # --- weights and memory; none of it waits for the requests in flight, which must be paused ------------------------
 
     async def update_from_disk(self, folder: Path) -> None:
         """Load a checkpoint in Hugging Face format; the server must see the same folder."""

@@ -1,4 +1,4 @@
-"""Which server takes which request: the one that has the episode's prefix, otherwise the least loaded, and none too many.
+"""Which server takes which request: the one with the episode's prefix, else the least loaded, and none too many.
 
 It knows nothing of HTTP. A place is whatever stands for a server.
 """
@@ -117,8 +117,9 @@ class Balancer(Generic[P]):
         try:
             return await waiting.place
         except asyncio.CancelledError:
-            if waiting.place.done() and not waiting.place.cancelled() and waiting.place.exception() is None:
-                self.give_back(waiting.place.result())
+            place = waiting.place
+            if place.done() and not place.cancelled() and place.exception() is None:
+                self.give_back(place.result())
             raise
 
     def give_back(self, place: P) -> None:
@@ -145,4 +146,7 @@ class Balancer(Generic[P]):
         if home is not None and self._running[home] < self._slots[home]:
             return home
         free = [place for place, slots in self._slots.items() if self._running[place] < slots]
-        return min(free, key=lambda place: self._running[place] / self._slots[place], default=None)
+        return min(free, key=self._load) if free else None
+
+    def _load(self, place: P) -> float:
+        return self._running[place] / self._slots[place]

@@ -34,6 +34,11 @@ class ServerProcess:
         """Whether it has been started and has not ended."""
         return self._guard is not None and self._guard.poll() is None
 
+    @property
+    def pid(self) -> int | None:
+        """The guard's process id, which is that of the server's session and process group too; None before `start`."""
+        return None if self._guard is None else self._guard.pid
+
     def start(self) -> None:
         """Start it, again if it has ended."""
         self.log.parent.mkdir(parents=True, exist_ok=True)

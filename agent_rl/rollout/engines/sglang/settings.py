@@ -26,8 +26,8 @@ class SglangSettings(Settings):
     first_gpu: int = Field(default=0, ge=0)
     """GPU of the first server that is started; the others take the ones after it."""
     weight_transport: Literal["disk", "tensor", "distributed"] = "disk"
-    """How new weights travel: `disk` through a folder that trainer and servers see, `tensor` through shared memory (same
-    machine, SGLang installed beside the trainer), `distributed` through a process group of their own."""
+    """How new weights travel: `disk` through a folder that trainer and servers see, `tensor` through shared memory
+    (same machine, SGLang installed beside the trainer), `distributed` through a process group of their own."""
     colocated: bool = False
     """The servers live on the trainer's GPUs: a pause aborts what runs and releases their memory."""
     requests_per_server: int = Field(default=0, ge=0)
