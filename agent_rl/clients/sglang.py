@@ -6,6 +6,7 @@ What is not obvious about that API, and therefore held to here:
 - a token id beyond the vocabulary kills the server: callers check before they ask;
 - an abort of a request that the server does not run yet is lost, and so is every later one of the same request;
 - `ignore_eos` switches `stop_token_ids` off as well;
+- the context's last tokens cannot be used: the server samples fewer than asked for, and says nothing;
 - an update of weights flushes the cache by default, and fails when requests are in flight: here it never flushes;
 - naming a version of the weights aborts all requests by default: here it never does.
 """
@@ -70,7 +71,7 @@ class Facts:
     Attributes:
         version: SGLang's version.
         weight_version: The name of the weights it serves.
-        context: Most tokens of a prompt and its continuation.
+        longest: Most tokens of a prompt and its continuation; beyond, it cuts the continuation short in silence.
         slots: Requests it runs at once.
         tensor_parallel: GPUs of one replica.
         replicas: Data-parallel replicas behind the url.
@@ -82,7 +83,7 @@ class Facts:
 
     version: str
     weight_version: str
-    context: int
+    longest: int
     slots: int
     tensor_parallel: int
     replicas: int
@@ -179,10 +180,6 @@ class SglangClient:
             return False
         return True
 
-    async def weight_version(self) -> str:
-        """Return the name of the weights it serves."""
-        return str(await self._field("/model_info", "weight_version"))
-
     async def alive(self, seconds: float) -> None:
         """Return when its scheduler has answered, paused or not, within `seconds`; raise otherwise."""
         await self._http.call("GET", "/server_info", seconds=seconds)
@@ -195,14 +192,13 @@ class SglangClient:
         """
         model = await self._http.call_json("GET", "/model_info", seconds=_CONTROL_SECONDS)
         info = await self._http.call_json("GET", "/server_info", seconds=_CONTROL_SECONDS)
-        models = await self._http.call_json("GET", "/v1/models", seconds=_CONTROL_SECONDS)
         try:
             inner = info["internal_states"][0]
             slots = inner.get("effective_max_running_requests_per_dp") or info["max_running_requests"]
             return Facts(
                 version=str(info["version"]),
                 weight_version=str(model["weight_version"]),
-                context=int(models["data"][0]["max_model_len"]),
+                longest=int(info["max_req_input_len"]),
                 slots=int(slots) * int(info["dp_size"]),
                 tensor_parallel=int(info["tp_size"]),
                 replicas=int(info["dp_size"]),
@@ -283,9 +279,3 @@ class SglangClient:
         value = await self._http.call_json("POST", path, body, seconds=self._update_seconds)
         if not isinstance(value, dict) or value.get("success") is not True:
             raise InfrastructureError(SOURCE, f"{self.url}{path} answered {str(value)[:300]}")
-
-    async def _field(self, path: str, name: str) -> Any:
-        value = await self._http.call_json("GET", path, seconds=_CONTROL_SECONDS)
-        if not isinstance(value, dict) or name not in value:
-            raise InfrastructureError(SOURCE, f"{self.url}{path} has no {name}: {str(value)[:100]}")
-        return value[name]

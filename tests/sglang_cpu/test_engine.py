@@ -1,13 +1,14 @@
 """The engine over a real server: exact log-probabilities, exact ends, nothing left running behind a cancellation."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import httpx
 import pytest
 
 from agent_rl.clients.sglang import SglangClient, new_id
+from agent_rl.models.loading import ModelSettings, load_model
 from agent_rl.rollout.engines import Finish, Generation, Sampling
 from agent_rl.rollout.engines.embedded import EmbeddedEngine
 from agent_rl.rollout.engines.sglang import SglangEngine
@@ -83,40 +84,29 @@ def test_a_sampled_stop_token_ends_the_turn_and_is_kept(loop, engine):
 
 
 def test_the_models_own_end_of_text_ends_nothing_that_the_request_does_not_name(loop, engine, shipped):
-    end = shipped.model.config.eos_token_id
-    prompt = next(
-        tokens for tokens in conversations() if shipped.logprobs(tokens, [end])[0] > -0.5
-    )  # where the model would end
-    without = loop.run(engine.generate(request(prompt, 30, sampling=Sampling(temperature=0.0))))
-    other = loop.run(
-        engine.generate(request(prompt, 30, sampling=Sampling(temperature=0.0), stop_tokens=frozenset([0])))
-    )
-    named = loop.run(
-        engine.generate(request(prompt, 30, sampling=Sampling(temperature=0.0), stop_tokens=frozenset([end])))
-    )
-    assert without.tokens[0] == end and len(without.tokens) == 30
-    assert other.tokens == without.tokens[: len(other.tokens)] and len(other.tokens) > 1
-    assert other.logprobs == pytest.approx(shipped.logprobs(prompt, other.tokens), abs=1e-4)
-    assert (named.tokens, named.finish) == ([end], Finish.STOP)
-
-
-def conversations() -> Iterator[list[int]]:
-    """Prompts in the shipped model's own format, at the end of a complete answer."""
-    from agent_rl.models.loading import ModelSettings, load_model
-
+    """Alone, `ignore_eos` would switch the request's own stop tokens off as well."""
+    end, greedy = shipped.model.config.eos_token_id, Sampling(temperature=0.0)
     tokenizer = load_model(ModelSettings(device="cpu"))[1]
-    for word in ("Paris", "yes", "Japan", "<answer>Japan</answer>", "3"):
-        messages = [{"role": "user", "content": "?"}, {"role": "assistant", "content": word}]
-        text = tokenizer.apply_chat_template(messages, tokenize=False)
-        text = text[: text.rindex(tokenizer.eos_token)]
-        yield tokenizer(text, add_special_tokens=False)["input_ids"]
+    asked = [{"role": "user", "content": "What is the capital of Japan?"}]
+    text = tokenizer.apply_chat_template(asked, tokenize=False, add_generation_prompt=True)
+    start = tokenizer(text, add_special_tokens=False)["input_ids"]
+    turn = loop.run(engine.generate(request(start, 300, sampling=greedy, stop_tokens=frozenset([end]))))
+    assert turn.finish is Finish.STOP and turn.tokens[-1] == end
+    prompt = start + turn.tokens[:-1]  # where the model ends
+
+    def generate(*stops: int) -> Generation:
+        return loop.run(engine.generate(request(prompt, 30, sampling=greedy, stop_tokens=frozenset(stops))))
+
+    named, without, other = generate(end), generate(), generate(0)
+    assert (named.tokens, named.finish) == ([end], Finish.STOP)
+    assert without.tokens[0] == end and len(without.tokens) == 30
+    assert other.tokens == without.tokens and other.weight_versions == [0] * 30
+    assert other.logprobs == pytest.approx(shipped.logprobs(prompt, other.tokens), abs=1e-4)
 
 
 def test_a_cancelled_call_leaves_the_server_idle_and_the_others_alone(loop, engine, url):
     async def scenario() -> tuple[Generation, bool]:
-        calls = [
-            asyncio.create_task(engine.generate(request([*PROMPT, i], 900, episode=str(i)))) for i in range(6)
-        ]
+        calls = [asyncio.create_task(engine.generate(request([*PROMPT, i], 900, episode=str(i)))) for i in range(6)]
         kept = asyncio.create_task(engine.generate(request([*PROMPT, 99], 60, episode="kept")))
         await asyncio.sleep(0.3)
         for call in calls:
@@ -180,17 +170,18 @@ def test_the_same_request_many_times_at_once_is_no_duplicate(loop, engine):
     ],
 )
 def test_what_would_kill_the_server_or_cannot_be_served_is_refused_before_it_is_sent(loop, engine, tokens, rest):
-    with pytest.raises(ValueError, match="vocabulary|do not fit"):
+    with pytest.raises(ValueError, match=r"vocabulary|do not fit"):
         loop.run(engine.generate(request(tokens, 10, **rest)))
     assert len(loop.run(engine.generate(request(PROMPT, 3))).tokens) == 3
 
 
-def test_the_whole_context_can_be_used(loop, engine):
-    prompt = PROMPT * 40
-    said = loop.run(engine.generate(request(prompt, 1024 - len(prompt))))
-    assert len(said.tokens) == 1024 - len(prompt)
-    with pytest.raises(ValueError, match="do not fit"):
-        loop.run(engine.generate(request(prompt, 1025 - len(prompt))))
+def test_a_request_is_served_in_full_or_refused_up_to_the_context(loop, engine):
+    """The server itself would sample fewer tokens than asked for, and say nothing."""
+    prompt, longest = PROMPT * 40, 1018
+    assert len(loop.run(engine.generate(request(prompt, longest - len(prompt)))).tokens) == longest - len(prompt)
+    for new in range(longest + 1 - len(prompt), 1030 - len(prompt)):
+        with pytest.raises(ValueError, match="do not fit"):
+            loop.run(engine.generate(request(prompt, new)))
 
 
 def test_more_requests_than_the_server_runs_wait_here_by_priority(loop, url, tmp_path: Path):

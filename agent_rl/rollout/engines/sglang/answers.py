@@ -11,15 +11,15 @@ _SEEDS = 2**63
 _ROUNDING = 1e-3  # a log-probability above 0 by less is rounding, at the precision in which servers compute
 
 
-def check_request(request: Request, vocabulary: int, context: int) -> None:
+def check_request(request: Request, vocabulary: int, longest: int) -> None:
     """Refuse what would kill the server or can never be served.
 
     Raises:
-        ValueError: No tokens, a token outside the vocabulary, or more than the context holds.
+        ValueError: No tokens, a token outside the vocabulary, or more than `longest` with the new ones.
     """
     size, new = len(request.tokens), request.max_new_tokens
-    if not size or new < 1 or size + new > context:
-        raise ValueError(f"{size} tokens and {new} new ones do not fit the server's context of {context}")
+    if not size or new < 1 or size + new > longest:
+        raise ValueError(f"{size} tokens and {new} new ones do not fit the {longest} that the servers take")
     for token in (*request.tokens, *request.stop_tokens):
         if type(token) is not int or not 0 <= token < vocabulary:
             raise ValueError(f"token {token!r} is not in the vocabulary of {vocabulary}")

@@ -111,7 +111,7 @@ class Balancer(Generic[P]):
         """
         if self._failure is not None:
             raise InfrastructureError(SOURCE, self._failure.message)
-        waiting = _Waiting(priority, arrival, episode, asyncio.get_running_loop().create_future())
+        waiting: _Waiting[P] = _Waiting(priority, arrival, episode, asyncio.get_running_loop().create_future())
         heapq.heappush(self._waiting, waiting)
         self._dispatch()
         try:

@@ -97,10 +97,10 @@ class SglangEngine:
         """Sample one turn.
 
         Raises:
-            ValueError: The request can never be served: no tokens, unknown ones, or too many for the context.
+            ValueError: The request can never be served: no tokens, unknown ones, or more than a server takes.
             InfrastructureError: It was not served by `attempts` servers, or an answer was not true.
         """
-        check_request(request, self._vocabulary, self._fleet.context)
+        check_request(request, self._vocabulary, self._fleet.longest)
         arrival = self._fleet.balancer.arrival()
         tokens: list[int] = []
         logprobs: list[float] = []

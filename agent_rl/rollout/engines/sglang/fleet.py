@@ -99,9 +99,9 @@ class Fleet:
         self.label = ""  # the name of the current weights at the servers
 
     @property
-    def context(self) -> int:
+    def longest(self) -> int:
         """Most tokens of a prompt and its continuation, at every server."""
-        return min(member.facts.context for member in self._members)
+        return min(member.facts.longest for member in self._members)
 
     @property
     def urls(self) -> list[str]:

@@ -41,6 +41,7 @@ class ServerProcess:
 
     def start(self) -> None:
         """Start it, again if it has ended."""
+        assert not self.alive, "it runs"
         self.log.parent.mkdir(parents=True, exist_ok=True)
         environment = {**os.environ, "SGLANG_RETURN_ORIGINAL_LOGPROB": "0"}  # the protocol's are tempered
         with self.log.open("ab") as log:

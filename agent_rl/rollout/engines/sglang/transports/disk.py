@@ -4,6 +4,8 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from safetensors import safe_open
+
 from agent_rl.clients.sglang import SOURCE
 from agent_rl.core.outcome import InfrastructureError
 from agent_rl.core.threads import in_thread
@@ -28,6 +30,7 @@ class DiskTransport:
                 shutil.rmtree(target)
             target.mkdir(parents=True)
             weights.save(target)
+            _check(target)
 
         try:
             await in_thread(write)
@@ -53,3 +56,18 @@ class DiskTransport:
         if self._saved is not None:
             shutil.rmtree(self._saved, ignore_errors=True)
             self._saved = None
+
+
+def _check(folder: Path) -> None:
+    """Read the headers of all tensors: a server that is given a damaged file dies.
+
+    Raises:
+        OSError: There is no file of weights.
+        safetensors.SafetensorError: One is damaged or not complete.
+    """
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        raise OSError("the checkpoint has no .safetensors file")
+    for file in files:
+        with safe_open(file, framework="pt"):
+            pass

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 import torch
 import torch.distributed as dist
+from torch._C._distributed_c10d import PrefixStore, Store, TCPStore
 from torch.distributed import distributed_c10d
-from torch.distributed.distributed_c10d import PrefixStore, Store, TCPStore
 
 from agent_rl.clients.sglang import SOURCE
 from agent_rl.core.outcome import InfrastructureError
