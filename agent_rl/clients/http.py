@@ -2,16 +2,19 @@
 
 import asyncio
 import json
+import ssl
 from typing import Any
 
 import httpx
 
 from agent_rl.core.outcome import InfrastructureError
 
-_CONNECT_SECONDS = 10.0
+_CONNECT_SECONDS = 30.0
 # Shorter than the 5 s after which uvicorn closes an idle connection: a request never meets one that is just closing.
 _KEEPALIVE_SECONDS = 3.0
 _BUSY = frozenset({408, 425, 429})
+_WAITS = {"connect": _CONNECT_SECONDS, "read": None, "write": None, "pool": None}
+_ONE = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=_KEEPALIVE_SECONDS)
 
 
 class UnreachableError(InfrastructureError):
@@ -32,7 +35,11 @@ class RefusedError(InfrastructureError):
 
 
 class JsonClient:
-    """Calls one service. Belongs to the event loop in which it is first used."""
+    """Calls one service. Belongs to the event loop in which it is first used.
+
+    Each connection has a transport of its own, and a call takes the one used last: httpx's own pool looks at all of its
+    connections several times a request, which at 256 of them costs more than the request.
+    """
 
     def __init__(self, source: str, url: str, connections: int) -> None:
         """Call the service at `url`, under the name `source` in errors, over at most `connections` at once.
@@ -41,13 +48,9 @@ class JsonClient:
         """
         self.source = source
         self.url = url.rstrip("/")
-        limits = httpx.Limits(
-            max_connections=connections,
-            max_keepalive_connections=connections,
-            keepalive_expiry=_KEEPALIVE_SECONDS,
-        )
-        timeout = httpx.Timeout(None, connect=_CONNECT_SECONDS)
-        self._http = httpx.AsyncClient(base_url=self.url, limits=limits, timeout=timeout, trust_env=False)
+        self._ssl = ssl.create_default_context()
+        self._free = asyncio.Semaphore(connections)
+        self._idle: list[httpx.AsyncHTTPTransport] = []
 
     async def call(self, method: str, path: str, body: dict[str, Any] | None = None, *, seconds: float) -> bytes:
         """Return the body of a 200 answer that came in whole within `seconds`.
@@ -57,18 +60,18 @@ class JsonClient:
             RefusedError: Any other status.
         """
         try:
-            async with asyncio.timeout(seconds):
-                response = await self._http.request(method, path, json=body)
+            async with asyncio.timeout(seconds), self._free:
+                status, content = await self._exchange(method, path, body)
         except TimeoutError as error:
             raise UnreachableError(self.source, f"{self.url}{path} did not answer within {seconds:g} s") from error
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise UnreachableError(self.source, f"{self.url}{path}: {type(error).__name__} {error}".rstrip()) from error
-        if response.status_code == 200:
-            return response.content
-        text = f"{self.url}{path} answered {response.status_code}: {response.text[:300].strip()}"
-        if response.status_code >= 500 or response.status_code in _BUSY:
+        if status == 200:
+            return content
+        text = f"{self.url}{path} answered {status}: {content[:300].decode(errors='replace').strip()}"
+        if status >= 500 or status in _BUSY:
             raise UnreachableError(self.source, text)
-        raise RefusedError(self.source, text, response.status_code)
+        raise RefusedError(self.source, text, status)
 
     async def call_json(self, method: str, path: str, body: dict[str, Any] | None = None, *, seconds: float) -> Any:
         """Return the value of a JSON answer; raises as `call` does, and `InfrastructureError` when it is not JSON."""
@@ -81,5 +84,25 @@ class JsonClient:
             ) from error
 
     async def close(self) -> None:
-        """Close all connections."""
-        await self._http.aclose()
+        """Close all connections that are not in use."""
+        idle, self._idle = self._idle, []
+        for transport in idle:
+            await transport.aclose()
+
+    async def _exchange(self, method: str, path: str, body: dict[str, Any] | None) -> tuple[int, bytes]:
+        """Return the status and the body of an answer; a connection on which that fails is closed."""
+        headers = {"content-type": "application/json"} if body is not None else {}
+        content = json.dumps(body, separators=(",", ":")).encode() if body is not None else None
+        request = httpx.Request(
+            method, self.url + path, headers=headers, content=content, extensions={"timeout": _WAITS}
+        )
+        transport = self._idle.pop() if self._idle else httpx.AsyncHTTPTransport(verify=self._ssl, limits=_ONE)
+        try:
+            response = await transport.handle_async_request(request)
+            answer = await response.aread()
+            await response.aclose()
+        except BaseException:
+            await transport.aclose()
+            raise
+        self._idle.append(transport)
+        return response.status_code, answer
