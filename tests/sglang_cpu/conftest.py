@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib.util
+import runpy
 import threading
 from collections.abc import Coroutine, Iterator
 from copy import copy, deepcopy
@@ -18,6 +19,7 @@ from agent_rl.rollout.engines import Request, Sampling
 from agent_rl.rollout.engines.sglang import SglangEngine, SglangSettings
 
 T = TypeVar("T")
+SHIM = Path(__file__).parent / "shim"
 VOCABULARY = 512
 ARGUMENTS = (
     "--device=cpu",
@@ -92,6 +94,18 @@ def given(urls: list[str], folder: Path, **settings: Any) -> SglangEngine:
     return SglangEngine(
         SglangSettings(urls=tuple(urls), **({"probe_seconds": 0.5} | settings)), "tiny", VOCABULARY, folder
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def without_a_gpu() -> Iterator[None]:
+    """Let SGLang start without CUDA, in the servers and, for its serializer, here."""
+    with pytest.MonkeyPatch.context() as patch:
+        variables = {"SGLANG_USE_CPU_ENGINE": "1", "TRANSFORMERS_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+        for name, value in ({"PYTHONPATH": str(SHIM)} | variables).items():
+            patch.setenv(name, value)
+        patch.syspath_prepend(str(SHIM))
+        runpy.run_path(str(SHIM / "sitecustomize.py"))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -115,7 +115,7 @@ class Fleet:
             self._own(number) for number in range(self.settings.servers)
         ]
         try:
-            await asyncio.gather(*[self._first(member) for member in self._members])
+            await _all_or_none([self._first(member) for member in self._members])
             self._check()
         except BaseException:
             await self.stop()
@@ -411,6 +411,17 @@ class Fleet:
             raise failures[member]
         await member.client.name_weights(self.label)
         await member.client.resume()
+
+
+async def _all_or_none(works: list[Coroutine[Any, Any, None]]) -> None:
+    """Do all at the same time; when one fails, end the others before its error goes on."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class _GivenUpError(Exception):
