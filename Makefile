@@ -42,6 +42,8 @@ $(SGLANG_STAMP): pyproject.toml constraints.txt $(wildcard $(SGLANG_TESTS)/requi
 	$(SGLANG)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -c constraints.txt \
 		-r $(SGLANG_TESTS)/requirements-project.txt
 	$(SGLANG)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	printf '%s\n' '$(abspath $(SGLANG_TESTS)/shim)' 'import torchvision_without_cuda' \
+		> "$$($(SGLANG)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/sglang_cpu.pth"
 	touch $(SGLANG_STAMP)
 
 lint: install

@@ -70,6 +70,7 @@ class Facts:
 
     Attributes:
         version: SGLang's version.
+        model: Folder or hub's name that its weights were last loaded from.
         weight_version: The name of the weights it serves.
         longest: Most tokens of a prompt and its continuation; beyond, it cuts the continuation short in silence.
         slots: Requests it runs at once.
@@ -82,6 +83,7 @@ class Facts:
     """
 
     version: str
+    model: str
     weight_version: str
     longest: int
     slots: int
@@ -197,6 +199,7 @@ class SglangClient:
             slots = inner.get("effective_max_running_requests_per_dp") or info["max_running_requests"]
             return Facts(
                 version=str(info["version"]),
+                model=str(model["model_path"]),
                 weight_version=str(model["weight_version"]),
                 longest=int(info["max_req_input_len"]),
                 slots=int(slots) * int(info["dp_size"]),

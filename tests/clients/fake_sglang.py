@@ -128,7 +128,11 @@ class FakeSglang:
         if path == "/abort_request":
             self._aborted.setdefault(body["rid"], asyncio.Event()).set()
         elif path == "/model_info":
-            return 200, {"weight_version": self.label, "preferred_sampling_params": self.defaults}
+            return 200, {
+                "model_path": "somewhere",
+                "weight_version": self.label,
+                "preferred_sampling_params": self.defaults,
+            }
         elif path == "/server_info":
             return 200, self.info
         elif path == "/update_weight_version":

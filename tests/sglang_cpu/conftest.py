@@ -2,7 +2,6 @@
 
 import asyncio
 import importlib.util
-import runpy
 import threading
 from collections.abc import Coroutine, Iterator
 from copy import copy, deepcopy
@@ -19,7 +18,6 @@ from agent_rl.rollout.engines import Request, Sampling
 from agent_rl.rollout.engines.sglang import SglangEngine, SglangSettings
 
 T = TypeVar("T")
-SHIM = Path(__file__).parent / "shim"
 VOCABULARY = 512
 ARGUMENTS = (
     "--device=cpu",
@@ -98,13 +96,10 @@ def given(urls: list[str], folder: Path, **settings: Any) -> SglangEngine:
 
 @pytest.fixture(scope="session", autouse=True)
 def without_a_gpu() -> Iterator[None]:
-    """Let SGLang start without CUDA, in the servers and, for its serializer, here."""
+    """Let SGLang take the CPU, in the servers and, for its serializer, here."""
     with pytest.MonkeyPatch.context() as patch:
-        variables = {"SGLANG_USE_CPU_ENGINE": "1", "TRANSFORMERS_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-        for name, value in ({"PYTHONPATH": str(SHIM)} | variables).items():
+        for name, value in {"SGLANG_USE_CPU_ENGINE": "1", "TRANSFORMERS_OFFLINE": "1", "OMP_NUM_THREADS": "1"}.items():
             patch.setenv(name, value)
-        patch.syspath_prepend(str(SHIM))
-        runpy.run_path(str(SHIM / "sitecustomize.py"))
         yield
 
 

@@ -1,6 +1,7 @@
 """New weights reach a real server by every transport, with requests in flight, and are the trainer's very own."""
 
 import asyncio
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import pytest
 import torch
 
 from agent_rl.clients.sglang import SglangClient
+from agent_rl.core.errors import UserError
 from agent_rl.core.outcome import InfrastructureError
+from agent_rl.models.loading import SHIPPED
 from agent_rl.rollout.engines import Finish, Generation
 from agent_rl.rollout.engines.sglang import SglangEngine
 from tests.sglang_cpu.conftest import LoopThread, Weights, given, request
@@ -186,3 +189,34 @@ def test_a_group_beside_torchs_default_one_leaves_that_alone(loop, url, tmp_path
         assert tensor.tolist() == [1.0] * 3
     finally:
         torch.distributed.destroy_process_group()
+
+
+@pytest.mark.parametrize("transport", ["tensor", "distributed"])
+def test_weights_of_another_model_are_refused_and_the_server_lives(loop, url, tmp_path, transport):
+    """Of another shape it would die, and tensors that it does not know it would ignore."""
+
+    class Other(Weights):
+        def tensors(self) -> Iterator[tuple[str, torch.Tensor]]:
+            for name, tensor in super().tensors():
+                yield name, tensor[:-1] if name.endswith("q_norm.weight") else tensor
+
+    async def scenario() -> Generation:
+        await given_shipped(url)
+        engine = given([url], tmp_path, weight_transport=transport)
+        await engine.start()
+        with pytest.raises(UserError, match="q_norm.weight has the shape"):
+            await engine.update_weights(Other(1, seed=3))
+        assert "0 of 1 servers" in engine.status()  # parts of them may have arrived
+        await engine.update_weights(Weights(2, seed=4))
+        said = await engine.generate(request(PROMPT, 4))
+        await engine.stop()
+        return said
+
+    assert loop.run(scenario()).weight_versions == [2] * 4
+
+
+async def given_shipped(url: str) -> None:
+    """Let the server load the shipped model from where it stays, unlike the folders of other tests."""
+    client = SglangClient(url, 1, 60, 60)
+    await client.update_from_disk(SHIPPED)
+    await client.close()

@@ -12,7 +12,8 @@ from agent_rl.clients.sglang import Answer, new_id
 from agent_rl.core.outcome import InfrastructureError
 from agent_rl.rollout.engines.base import Generation, Request, Weights
 from agent_rl.rollout.engines.sglang.answers import check_request, read, sampling_params
-from agent_rl.rollout.engines.sglang.fleet import Fleet, Member
+from agent_rl.rollout.engines.sglang.fleet import Fleet
+from agent_rl.rollout.engines.sglang.member import Member
 from agent_rl.rollout.engines.sglang.settings import SglangSettings
 
 # An abort that meets a request which the server has received but not begun is lost, and every later one with it.

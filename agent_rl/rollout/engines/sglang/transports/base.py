@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from agent_rl.clients.sglang import Facts, SglangClient
 from agent_rl.core.outcome import InfrastructureError
 from agent_rl.rollout.engines.base import Weights
+from agent_rl.rollout.engines.sglang.transports.fitting import Fitting
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -75,12 +76,19 @@ async def each(
     return failures
 
 
-def buckets(weights: Weights, size: int) -> Iterator[Bucket]:
-    """Yield the tensors in lists of at most `size` bytes, or of one tensor that is larger."""
+def buckets(weights: Weights, size: int, receivers: Iterable[Receiver]) -> Iterator[Bucket]:
+    """Yield the tensors in lists of at most `size` bytes, or of one tensor that is larger.
+
+    Raises:
+        UserError: They are not the tensors of the receivers' model.
+    """
+    fittings = [Fitting(model) for model in {receiver.facts.model for receiver in receivers}]
     bucket: Bucket = []
     held = 0
     for name, tensor in weights.tensors():
         tensor = tensor.detach()
+        for fitting in fittings:
+            fitting.check(name, tensor)
         needed = tensor.numel() * tensor.element_size()
         if bucket and held + needed > size:
             yield bucket
@@ -89,6 +97,8 @@ def buckets(weights: Weights, size: int) -> Iterator[Bucket]:
         held += needed
     if bucket:
         yield bucket
+    for fitting in fittings:
+        fitting.finish()
 
 
 async def begin(receiver: Receiver) -> None:

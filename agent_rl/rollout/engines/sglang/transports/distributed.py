@@ -61,7 +61,7 @@ class DistributedTransport:
         """Let every server join a group if it is not in one, and broadcast."""
         failures = await each(receivers, self._join)
         await each(receivers, begin, failures)
-        source = buckets(weights, self._bytes)
+        source = buckets(weights, self._bytes, receivers)
         while bucket := await in_thread(lambda: next(source, None)):
 
             async def load(receiver: R, bucket: Bucket = bucket) -> None:

@@ -39,7 +39,7 @@ class TensorTransport:
     async def send(self, receivers: Sequence[R], weights: Weights) -> Failures[R]:
         """Gather each bucket once and let all servers map it."""
         failures: Failures[R] = await each(receivers, begin)
-        source = buckets(weights, self._bytes)
+        source = buckets(weights, self._bytes, receivers)
         while bucket := await in_thread(lambda: next(source, None)):
             flat = await in_thread(lambda bucket=bucket: self._flatten(bucket))  # type: ignore[misc]
 
