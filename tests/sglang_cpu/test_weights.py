@@ -204,7 +204,7 @@ def test_weights_of_another_model_are_refused_and_the_server_lives(loop, url, tm
         await given_shipped(url)
         engine = given([url], tmp_path, weight_transport=transport)
         await engine.start()
-        with pytest.raises(UserError, match="q_norm.weight has the shape"):
+        with pytest.raises(UserError, match=r"q_norm\.weight has the shape"):
             await engine.update_weights(Other(1, seed=3))
         assert "0 of 1 servers" in engine.status()  # parts of them may have arrived
         await engine.update_weights(Weights(2, seed=4))
