@@ -261,7 +261,7 @@ class SglangClient:
 
     async def leave_group(self, name: str) -> None:
         """Leave a process group."""
-        await self._update("/destroy_weights_update_group", {"group_name": name})
+        await self._update("/destroy_weights_update_group", {"group_name": name}, _CONTROL_SECONDS)
 
     async def name_weights(self, version: str) -> None:
         """Call the weights it serves `version` from the next token on."""
@@ -278,7 +278,7 @@ class SglangClient:
     async def _post(self, path: str, body: dict[str, Any], seconds: float = _CONTROL_SECONDS) -> None:
         await self._http.call("POST", path, body, seconds=seconds)
 
-    async def _update(self, path: str, body: dict[str, Any]) -> None:
-        value = await self._http.call_json("POST", path, body, seconds=self._update_seconds)
+    async def _update(self, path: str, body: dict[str, Any], seconds: float | None = None) -> None:
+        value = await self._http.call_json("POST", path, body, seconds=seconds or self._update_seconds)
         if not isinstance(value, dict) or value.get("success") is not True:
             raise InfrastructureError(SOURCE, f"{self.url}{path} answered {str(value)[:300]}")

@@ -375,6 +375,22 @@ def test_an_aborted_request_is_given_back_with_what_it_has(tmp_path):
     play(tmp_path, work)
 
 
+def test_stopping_with_requests_in_flight_and_waiting_fails_them_and_mends_nothing(tmp_path):
+    async def work(engine: SglangEngine, fake: FakeSglang) -> None:
+        fake.seconds = 60.0
+        calls = [asyncio.create_task(engine.generate(request(str(number)))) for number in range(3)]
+        await until(lambda: fake.paths().count("/generate") == 1)
+        await engine.stop()
+        await fake.__aexit__()
+        for each in await asyncio.gather(*calls, return_exceptions=True):
+            assert isinstance(each, InfrastructureError)
+        before = len(asyncio.all_tasks())
+        await asyncio.sleep(0.2)
+        assert len(asyncio.all_tasks()) <= before and "0 of 0 servers" in engine.status()
+
+    play(tmp_path, work, requests_per_server=1, attempts=1)
+
+
 # --- servers that cannot be used -------------------------------------------------------------------------------------
 
 

@@ -102,6 +102,8 @@ class Fleet:
 
     async def stop(self) -> None:
         """Let go of everything; given servers are left running and unpaused."""
+        for member in self._members:  # what fails from now on is not mended
+            member.trouble = member.trouble or "stopped"
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -283,7 +285,7 @@ class Fleet:
             except GivenUpError as error:
                 member.trouble, member.given_up = f"given up: {error}", True
                 logger.error("SGLang server %s is %s", member.client.url, member.trouble)
-                if all(each.given_up for each in self._members):
+                if all(other.given_up for other in self._members):
                     self.balancer.fail(f"no server is left: {error}")
                 return
             except (InfrastructureError, UserError) as error:

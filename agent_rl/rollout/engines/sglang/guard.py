@@ -15,6 +15,7 @@ import sys
 import time
 
 _GRACE_SECONDS = 3.0
+_LAST_SECONDS = 0.5
 _PR_SET_PDEATHSIG = 1
 
 
@@ -32,6 +33,8 @@ def main(command: list[str]) -> None:
     until = time.monotonic() + _GRACE_SECONDS
     while child.poll() is None and time.monotonic() < until:
         time.sleep(0.05)
+    child.kill()
+    time.sleep(_LAST_SECONDS)  # Python's resource tracker, which is of the group too, removes shared memory meanwhile
     os.killpg(0, signal.SIGKILL)
 
 
