@@ -25,6 +25,7 @@ ARGUMENTS = (
     "--dtype=float32",
     "--max-total-tokens=8192",
     "--max-running-requests=16",
+    "--sleep-on-idle",  # two servers would otherwise take both cores of a small machine to look for work
 )
 
 
