@@ -70,6 +70,7 @@ class Facts:
 
     Attributes:
         version: SGLang's version.
+        started: Tells one start of it from another.
         model: Folder or hub's name that its weights were last loaded from.
         weight_version: The name of the weights it serves.
         longest: Most tokens of a prompt and its continuation; beyond, it cuts the continuation short in silence.
@@ -83,6 +84,7 @@ class Facts:
     """
 
     version: str
+    started: str
     model: str
     weight_version: str
     longest: int
@@ -199,6 +201,7 @@ class SglangClient:
             slots = inner.get("effective_max_running_requests_per_dp") or info["max_running_requests"]
             return Facts(
                 version=str(info["version"]),
+                started=str(info["startup_time"]),
                 model=str(model["model_path"]),
                 weight_version=str(model["weight_version"]),
                 longest=int(info["max_req_input_len"]),

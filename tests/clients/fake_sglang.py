@@ -30,6 +30,7 @@ RECORDED: dict[str, Any] = {
 }
 INFO: dict[str, Any] = {
     "version": "0.5.23",
+    "startup_time": 1.0,
     "max_req_input_len": 1018,
     "max_running_requests": 16,
     "tp_size": 1,

@@ -350,6 +350,24 @@ def test_a_colocated_pause_aborts_flushes_and_releases_in_this_order_and_takes_b
     ]
 
 
+def test_a_colocated_server_started_anew_during_a_pause_is_not_asked_for_memory_that_it_did_not_release(tmp_path):
+    async def work(engine: SglangEngine, fake: FakeSglang) -> list[Any]:
+        await engine.update_weights(Weights(1))
+        await engine.pause()
+        await fake.__aexit__()
+        await until(lambda: "0 of 1 servers" in engine.status())
+        fake.label, fake.info["startup_time"] = "default", 2.0
+        fake.calls.clear()
+        await fake.__aenter__()
+        await until(lambda: "1 of 1 servers" in engine.status())
+        await engine.resume()
+        assert (await engine.generate(request())).weight_versions == [1] * 3
+        memory = ("/release_memory_occupation", "/resume_memory_occupation")
+        return [path for path in fake.paths() if path in memory]
+
+    assert play(tmp_path, work, colocated=True) == ["/release_memory_occupation", "/resume_memory_occupation"]
+
+
 def test_an_abort_waits_until_the_pause_is_over_since_a_paused_server_loses_it(tmp_path):
     async def work(engine: SglangEngine, fake: FakeSglang) -> None:
         fake.seconds = 60.0

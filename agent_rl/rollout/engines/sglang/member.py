@@ -76,13 +76,15 @@ class Member:
         """
         try:
             await self.client.resume()
-            self._facts = await self.client.facts()
+            before, self._facts = self._facts, await self.client.facts()
         except RefusedError as error:
             if error.status != 404:
                 raise
             raise UserError(
                 f"engine.urls: {self.client.url} is no SGLang server; if it is a router, give the urls of its workers"
             ) from error
+        if before is not None and before.started != self._facts.started:
+            self._released = set()
         if self._facts.defaults:
             raise UserError(
                 f"engine.urls: {self.client.url} adds sampling parameters of its own ({self._facts.defaults}); "
@@ -124,7 +126,6 @@ class Member:
             raise GivenUpError(f"{self.trouble}; it was started again {self._restarts} times already")
         self._restarts += 1
         self.trouble = "starting again"
-        self._released = set()
         await self.process.stop()
         self.process.start()
         await self.process.wait_ready(self.client, seconds)

@@ -1,6 +1,7 @@
 """Weights through shared memory (or CUDA's, between processes), to servers on the trainer's machine."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -41,7 +42,7 @@ class TensorTransport:
         failures: Failures[R] = await each(receivers, begin)
         source = buckets(weights, self._bytes, receivers)
         while bucket := await in_thread(lambda: next(source, None)):
-            flat = await in_thread(lambda bucket=bucket: self._flatten(bucket))  # type: ignore[misc]
+            flat = await in_thread(partial(self._flatten, bucket))
 
             async def load(receiver: R, flat: dict[str, Any] = flat) -> None:
                 # Serialized for each rank of each server: a mapping of shared memory is good for one reader.
