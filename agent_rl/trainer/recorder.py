@@ -42,7 +42,8 @@ class Recorder:
 
     def weights(self, version: int, policy: PolicyWorker) -> PolicyWeights:
         """Return the policy's weights as `version`, for the engine."""
-        return PolicyWeights(version, policy.model, self._tokenizer)
+        updates = policy.updates
+        return PolicyWeights(version, policy.model, self._tokenizer, lambda: policy.updates == updates)
 
     def prepare(self, step: int, rollout: Rollout, policy: PolicyWorker, feed: dict[str, Any]) -> Path | None:
         """Write the trajectories of a step and, when one is due, its checkpoint beside its place."""

@@ -1,6 +1,6 @@
 """The policy's weights as engines fetch them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,12 @@ class PolicyWeights:
     version: int
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase | None = None
+    unchanged: Callable[[], bool] = lambda: True
+
+    @property
+    def current(self) -> bool:
+        """Whether the model has not been trained further since."""
+        return self.unchanged()
 
     def tensors(self) -> Iterator[tuple[str, Tensor]]:
         """Yield every weight with its Hugging Face name; tied ones once."""

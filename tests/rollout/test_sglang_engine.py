@@ -23,6 +23,8 @@ T = TypeVar("T")
 
 
 class Weights:
+    current = True
+
     def __init__(self, version: int) -> None:
         self.version = version
 

@@ -54,6 +54,8 @@ class LoopThread:
 class Weights:
     """The shipped model (seed 0), or one of its shape with fresh weights."""
 
+    current = True
+
     def __init__(self, version: int, seed: int) -> None:
         self.version = version
         self.model: PreTrainedModel = load_model(ModelSettings(device="cpu"))[0]

@@ -84,6 +84,11 @@ class Weights(Protocol):
         """The number of the version."""
         ...
 
+    @property
+    def current(self) -> bool:
+        """Whether these are still the weights: the trainer goes on changing the tensors that it lends."""
+        ...
+
     def tensors(self) -> Iterator[tuple[str, "Tensor"]]:
         """Yield every weight with its Hugging Face name."""
         ...

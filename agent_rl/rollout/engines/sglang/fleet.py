@@ -307,14 +307,22 @@ class Fleet:
             if member.facts.weight_version != self.label:
                 raise InfrastructureError(SOURCE, f"it came back with weights called {member.facts.weight_version!r}")
             return
-        if self._weights.version != self.version:
-            raise InfrastructureError(SOURCE, "the weights have moved on; it gets the next ones")
+        moved_on = InfrastructureError(SOURCE, "the weights have moved on; it gets the next ones")
+        if self._weights.version != self.version or not self._lasting():
+            raise moved_on
         await member.client.pause("in_place")
         failures = await self._transport.send([member], self._weights)
         if failures:
             raise failures[member]
+        if not self._lasting():  # the trainer changed them while they were sent
+            raise moved_on
         await member.client.name_weights(self.label)
         await member.client.resume()
+
+    def _lasting(self) -> bool:
+        """Whether the weights can still be sent: the disk keeps its version, a trainer's tensors change."""
+        assert self._transport is not None and self._weights is not None
+        return self._transport.keeps or self._weights.current
 
 
 async def _all_or_none(works: list[Coroutine[Any, Any, None]]) -> None:

@@ -51,9 +51,10 @@ class SglangSettings(Settings):
 
     @model_validator(mode="after")
     def _urls_or_servers(self) -> Self:
-        unread = {"servers", "python", "arguments", "tensor_parallel", "first_gpu", "restarts"} & self.model_fields_set
+        own = ("servers", "python", "arguments", "tensor_parallel", "first_gpu", "restarts")
+        unread = [name for name in own if getattr(self, name) != type(self).model_fields[name].default]
         if self.urls and unread:
-            raise ValueError(f"{', '.join(sorted(unread))}: not read when urls are given")
+            raise ValueError(f"{', '.join(unread)}: not read when urls are given")
         if len(set(self.urls)) != len(self.urls):
             raise ValueError("urls: a server is named twice")
         return self

@@ -16,6 +16,8 @@ from agent_rl.rollout.engines.sglang.transports.base import Failures, R, Receive
 class DiskTransport:
     """Keeps the newest version on disk: a server that comes back gets it from there."""
 
+    keeps = True
+
     def __init__(self, folder: Path) -> None:
         """Keep it below `folder`."""
         self._folder = folder

@@ -48,6 +48,8 @@ class _Group:
 class DistributedTransport:
     """Gathers each bucket once and broadcasts it in every server's group, all at the same time."""
 
+    keeps = False
+
     def __init__(self, bucket_bytes: int, seconds: float) -> None:
         """Send buckets of `bucket_bytes`; no collective takes longer than `seconds`."""
         self._bytes = bucket_bytes

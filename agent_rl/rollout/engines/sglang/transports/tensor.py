@@ -16,6 +16,8 @@ from agent_rl.rollout.engines.sglang.transports.base import Bucket, Failures, R,
 class TensorTransport:
     """Sends flattened buckets as SGLang's own serializer makes them, which must therefore be installed here too."""
 
+    keeps = False
+
     def __init__(self, bucket_bytes: int) -> None:
         """Send buckets of `bucket_bytes`.
 
