@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from agent_rl.clients.sglang import Facts, SglangClient
 from agent_rl.core.outcome import InfrastructureError
@@ -37,7 +37,7 @@ class Transport(Protocol):
         keeps: Whether it keeps what it prepared, so that it can send it again when the trainer has gone on.
     """
 
-    keeps: ClassVar[bool]
+    keeps: bool
 
     async def prepare(self, weights: Weights) -> None:
         """Do what can be done before the servers are paused.
