@@ -6,8 +6,8 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from agent_rl.core.settings import Settings
 from agent_rl.envs.section import EnvSection
-from agent_rl.models.loading import ModelSettings
-from agent_rl.rollout.engines.embedded.engine import EmbeddedSettings
+from agent_rl.models.settings import ModelSettings
+from agent_rl.rollout.engines.embedded.settings import EmbeddedSettings
 from agent_rl.rollout.settings import PlaySettings
 
 

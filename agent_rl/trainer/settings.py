@@ -7,9 +7,9 @@ from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveFloat, Posi
 from agent_rl.core.settings import Settings
 from agent_rl.envs.section import EnvSection
 from agent_rl.evaluation.settings import EvaluationSettings
-from agent_rl.models.loading import ModelSettings
+from agent_rl.models.settings import ModelSettings
 from agent_rl.rollout.engines.base import Sampling
-from agent_rl.rollout.engines.embedded.engine import EmbeddedSettings
+from agent_rl.rollout.engines.embedded.settings import EmbeddedSettings
 from agent_rl.rollout.settings import RolloutSettings
 from agent_rl.tracking import TRACKERS
 from agent_rl.trainer.algorithms import GrpoSettings
