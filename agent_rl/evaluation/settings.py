@@ -1,13 +1,14 @@
 """Settings of evaluations."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from agent_rl.core.settings import Settings
 from agent_rl.envs.section import EnvSection
 from agent_rl.models.settings import ModelSettings
 from agent_rl.rollout.engines.embedded.settings import EmbeddedSettings
+from agent_rl.rollout.engines.openai.settings import OpenAISettings
 from agent_rl.rollout.settings import PlaySettings
 
 
@@ -33,18 +34,29 @@ class EvaluationSettings(Measure):
     """Training steps between greedy evaluations; 0 for only before and after."""
 
 
+def _model(values: dict[str, Any]) -> ModelSettings | None:
+    return None if isinstance(values.get("engine"), OpenAISettings) else ModelSettings()
+
+
 class EvalConfig(Measure):
     """Everything `agent-rl eval` reads."""
 
     env: EnvSection = EnvSection()
     """The environment and its settings."""
-    model: ModelSettings = ModelSettings()
-    """What is measured."""
-    engine: EmbeddedSettings = EmbeddedSettings()
+    engine: EmbeddedSettings | OpenAISettings = Field(default=EmbeddedSettings(), discriminator="name")
     """What generates."""
+    model: ModelSettings | None = Field(default_factory=_model)
+    """What is measured; with engine=openai it is `engine.model` instead."""
     rollout: PlaySettings = PlaySettings()
     """How episodes are rolled out."""
     seed: NonNegativeInt = 0
     """Seeds the sampling."""
     out: str | None = None
     """A folder for the figures and the trajectories; without it they are only printed."""
+
+    @model_validator(mode="after")
+    def _one_model(self) -> "EvalConfig":
+        """Refuse a model of ours beside a hosted one."""
+        if isinstance(self.engine, OpenAISettings) and self.model is not None:
+            raise ValueError("model= names a model on this machine; with engine=openai give engine.model= alone")
+        return self

@@ -41,6 +41,13 @@ def _listed(given: object) -> object:
     return names
 
 
+def _trainable(given: object) -> object:
+    """Refuse an engine from which nothing can be learned."""
+    if isinstance(given, dict) and given.get("name") == "openai":
+        raise ValueError("a hosted model returns text, not the tokens that training needs; use engine=openai with eval")
+    return given
+
+
 class TrainConfig(Settings):
     """Everything `agent-rl train` reads."""
 
@@ -48,7 +55,7 @@ class TrainConfig(Settings):
     """The environment and its settings."""
     model: ModelSettings = ModelSettings()
     """The policy."""
-    engine: EmbeddedSettings = EmbeddedSettings()
+    engine: Annotated[EmbeddedSettings, BeforeValidator(_trainable)] = EmbeddedSettings()
     """What generates."""
     rollout: RolloutSettings = RolloutSettings()
     """How episodes are rolled out."""
