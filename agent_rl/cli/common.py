@@ -25,7 +25,7 @@ def take_word(words: Sequence[str], key: str) -> tuple[str | None, list[str]]:
 
 
 def _help_lines(model: type[BaseModel], prefix: str = "", only: str = "") -> Iterator[str]:
-    """Yield a line per key: its name, its default, with what choice alone it is read, and the docstring of its field."""
+    """Yield a line per key: its name, its default, what choice alone reads it, and its field's docstring."""
     for name, field in model.model_fields.items():
         inner = [kind for kind in sections(field) if kind.model_fields]
         for kind in inner:

@@ -167,6 +167,7 @@ class ChatClient:
         except TimeoutError as error:
             raise InfrastructureError(SOURCE, f"{self._url} did not answer within {seconds:g} s") from error
         except (httpx.HTTPError, httpx.StreamError) as error:
+            self._reached |= not isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout))
             raise _BusyError(self._clean(f"{self._url}: {type(error).__name__} {error}")) from error
         finally:
             self.in_flight -= 1

@@ -26,7 +26,8 @@ def read_message(said: dict[str, Any], taken: Collection[str]) -> Message:
     calls: list[ToolCall] = []
     invalid: list[InvalidToolCall] = []
     ids = set(taken)
-    for raw in said.get("tool_calls") or []:
+    written = said.get("tool_calls")
+    for raw in written if isinstance(written, list) else []:
         call = raw if isinstance(raw, dict) else {}
         function = _function(call.get("function"))
         problem = _problem(function)

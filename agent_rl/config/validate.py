@@ -28,7 +28,7 @@ def validate(model: type[M], values: dict[str, Any]) -> M:
         ) from error
 
 
-def keys(model: type[BaseModel], values: dict[str, Any] | None = None, prefix: str = "") -> Iterator[str]:
+def keys(model: type[BaseModel], prefix: str = "", values: dict[str, Any] | None = None) -> Iterator[str]:
     """Yield every key of a settings class with its sections, as they are written on the command line.
 
     Where a section may be of several classes, those that `values` does not choose are left out.
@@ -39,7 +39,7 @@ def keys(model: type[BaseModel], values: dict[str, Any] | None = None, prefix: s
         kinds = sections(field)
         for kind in kinds:
             if chosen is None or choice(field, kind) in ("", chosen):
-                yield from keys(kind, given if isinstance(given, dict) else None, f"{prefix}{name}.")
+                yield from keys(kind, f"{prefix}{name}.", given if isinstance(given, dict) else None)
         if not kinds:
             yield prefix + name
 
@@ -50,7 +50,7 @@ def _problem(problem: Any, model: type[BaseModel], values: dict[str, Any]) -> st
         if key in keys(model):
             section = key.partition(".")[0]
             return f"'{key}' has no effect with {section}={values[section]['name']}"
-        known = [*keys(model, values), *_environment_keys(model, values)]
+        known = [*keys(model, values=values), *_environment_keys(model, values)]
         return f"unknown key '{key}'{nearest(key, known)}"
     given = problem.get("input")
     shown = "" if isinstance(given, dict) else f" (got {given!r})"

@@ -34,10 +34,6 @@ class EvaluationSettings(Measure):
     """Training steps between greedy evaluations; 0 for only before and after."""
 
 
-def _model(values: dict[str, Any]) -> ModelSettings | None:
-    return None if isinstance(values.get("engine"), OpenAISettings) else ModelSettings()
-
-
 class EvalConfig(Measure):
     """Everything `agent-rl eval` reads."""
 
@@ -45,7 +41,7 @@ class EvalConfig(Measure):
     """The environment and its settings."""
     engine: EmbeddedSettings | OpenAISettings = Field(default=EmbeddedSettings(), discriminator="name")
     """What generates."""
-    model: ModelSettings | None = Field(default_factory=_model)
+    model: ModelSettings | None = ModelSettings()
     """What is measured; with engine=openai it is `engine.model` instead."""
     rollout: PlaySettings = PlaySettings()
     """How episodes are rolled out."""
@@ -54,9 +50,14 @@ class EvalConfig(Measure):
     out: str | None = None
     """A folder for the figures and the trajectories; without it they are only printed."""
 
-    @model_validator(mode="after")
-    def _one_model(self) -> "EvalConfig":
-        """Refuse a model of ours beside a hosted one."""
-        if isinstance(self.engine, OpenAISettings) and self.model is not None:
+    @model_validator(mode="before")
+    @classmethod
+    def _one_model(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Have no model of ours beside a hosted one, and refuse one that is given."""
+        engine = values.get("engine")
+        name = engine.get("name") if isinstance(engine, dict) else getattr(engine, "name", None)
+        if name != "openai":
+            return values
+        if values.get("model") is not None:
             raise ValueError("model= names a model on this machine; with engine=openai give engine.model= alone")
-        return self
+        return values | {"model": None}
