@@ -1,7 +1,7 @@
 """The base class of every settings model."""
 
 from types import UnionType
-from typing import get_args
+from typing import Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.fields import FieldInfo
@@ -18,7 +18,8 @@ class Settings(BaseModel):
 
 def sections(field: FieldInfo) -> list[type[BaseModel]]:
     """Return the settings classes that a field may hold: several where `name` chooses one, none for a plain value."""
-    kinds = get_args(field.annotation) if isinstance(field.annotation, UnionType) else (field.annotation,)
+    several = get_origin(field.annotation) in (Union, UnionType)
+    kinds = get_args(field.annotation) if several else (field.annotation,)
     return [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
 
 

@@ -62,16 +62,21 @@ def test_a_hosted_model_is_measured_in_both_modes_without_torch_and_without_writ
 
 @pytest.mark.parametrize(
     ("key", "told"),
-    [(KEY, "wrong key: ***"), (None, "(there is no key in the environment variable OPENAI_API_KEY)")],
+    [
+        (KEY, "wrong key: ***"),
+        (None, "(there is no key in the environment variable MY_KEY)"),
+        ("sk\nvery\nsecret", "error: MY_KEY holds characters that no key has"),
+    ],
 )
-def test_a_wrong_or_missing_key_is_one_clear_line(key, told):
+def test_a_wrong_or_missing_key_is_one_clear_line(key, told, monkeypatch, capsys):
+    if key:
+        monkeypatch.setenv("MY_KEY", key)
     with serving(lambda *_: refuse(401, f"wrong key: {KEY}" if key else "who are you?")) as fake:
-        status, _, stderr = evaluate_hosted(fake.url, "m", "env=search", "tasks=40", key=key)
-    lines = stderr.splitlines()[:-1]
-    assert status == 1
-    assert [line for line in lines if line.startswith("error: ")] == lines
-    assert told in lines[0]
-    assert KEY not in stderr
+        assert main(["eval", *HOSTED, f"engine.url={fake.url}", "engine.key_variable=MY_KEY", "tasks=40"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert told in line
+    assert "secret" not in line
 
 
 def test_the_python_api_measures_it_too_without_torch():
