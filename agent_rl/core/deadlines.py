@@ -34,7 +34,9 @@ async def within(seconds: float, work: Awaitable[T], paused: Callable[[], float]
             if allowed <= 0:
                 raise TimeoutError
     finally:
-        if not task.done():
+        if task.done():  # it may have failed in the very moment in which the caller was cancelled
+            _forget(task)
+        else:
             task.cancel()
             task.add_done_callback(_forget)
 

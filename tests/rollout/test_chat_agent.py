@@ -111,7 +111,6 @@ def test_null_content_without_a_call_is_an_empty_answer(adder):
         (Limits(turn_tokens=512), say("7", finish="length"), StopReason.EPISODE_LENGTH),
         (Limits(episode_tokens=15), CALL, StopReason.EPISODE_LENGTH),
         (Limits(turns=2), CALL, StopReason.TURN_LIMIT),
-        (Limits(), refuse(400, "too long", code="context_length_exceeded"), StopReason.EPISODE_LENGTH),
     ],
 )
 def test_limits_end_an_episode_as_a_result_of_the_model(adder, limits, reply, stop):
@@ -119,9 +118,15 @@ def test_limits_end_an_episode_as_a_result_of_the_model(adder, limits, reply, st
     assert (played.stop, played.failure, played.reward) == (stop, None, 0.0)
 
 
+def test_a_conversation_that_outgrows_the_model_ends_as_too_long(adder):
+    played, _ = play_one(adder, turns(CALL, refuse(400, "too long", code="context_length_exceeded")))
+    assert (played.stop, played.failure, len(played.turns)) == (StopReason.EPISODE_LENGTH, None, 1)
+
+
 @pytest.mark.parametrize(
     ("reply", "told"),
     [
+        (refuse(400, "the maximum context length is 8", param="max_tokens"), "maximum context length is 8"),
         (refuse(500, "out of memory"), "answered 500: out of memory (attempt 1 of 1)"),
         (refuse(400, "bad weather"), "answered 400: bad weather"),
         (Reply(200, b"<html>"), "no completion"),

@@ -33,7 +33,7 @@ class ChatAgent:
         self._used = 0
 
     async def act(self, number: int) -> Action | None:
-        """Ask for a turn; None when the conversation has used up its tokens, or is longer than the model can read.
+        """Ask for a turn; None when the conversation has used up its tokens, or outgrew what the model can read.
 
         Raises:
             UserError: The endpoint answers no request like this one until the user mends something.
@@ -53,6 +53,8 @@ class ChatAgent:
                     seconds=self._limits.turn_seconds,
                 )
         except ContextLengthError:
+            if not number:  # the limits do not fit the model, which is no result of it
+                raise
             return None
         if said.finish in _BROKEN_OFF:
             raise InfrastructureError("openai", f"turn {number + 1} was broken off by the endpoint: {said.finish}")
