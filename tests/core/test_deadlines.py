@@ -22,7 +22,7 @@ def test_work_that_fails_in_the_moment_its_caller_is_cancelled_leaves_no_complai
         work = asyncio.ensure_future(fail(when))
         caller = asyncio.create_task(within(60, work))
         await asyncio.sleep(0)
-        work.add_done_callback(lambda _: caller.cancel())  # behind the wake-up of the caller, before it runs
+        work.add_done_callback(lambda _, caller=caller: caller.cancel())  # behind the caller's wake-up, before it runs
         when.set()
         with pytest.raises(asyncio.CancelledError):
             await caller
