@@ -32,7 +32,9 @@ async def within(seconds: float, work: Awaitable[T], paused: Callable[[], float]
                 raise TimeoutError
         return task.result()
     finally:
-        if not task.done():
+        if task.done():  # it may have failed in the very moment in which the caller was cancelled
+            _forget(task)
+        else:
             task.cancel()
             task.add_done_callback(_forget)
 

@@ -46,13 +46,18 @@ class Segment:
 
 @dataclass
 class Turn:
-    """What one turn did: its reward, the tools it called, and where its time went (seconds)."""
+    """What one turn did: its reward, the tools it called, and where its time went (seconds).
+
+    `prompt_tokens` and `completion_tokens` are what a hosted model reported; 0 where the segments hold the tokens.
+    """
 
     reward: float = 0.0
     tool_calls: int = 0
     invalid_calls: int = 0
     generate_seconds: float = 0.0
     environment_seconds: float = 0.0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
 
 
 @dataclass
@@ -67,8 +72,8 @@ class Trajectory:
         sample: Which of the group's samples of the task this is, from 0.
         part: Which trajectory of the episode this is, from 0.
         attributes: The task's attributes, for breaking figures down.
-        segments: Prompt, action and observation tokens in order.
-        turns: One record per action segment.
+        segments: Prompt, action and observation tokens in order; none of a hosted model, which speaks by messages.
+        turns: One record per turn of the policy.
         messages: The same episode as chat messages.
         components: Every reward component by name, summed over the episode, before weighting.
         stop: Why it ended.

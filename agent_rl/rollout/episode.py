@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from agent_rl.core.deadlines import Waits, record_waits, waiting_for, within
+from agent_rl.core.errors import UserError
 from agent_rl.core.limits import Limits
 from agent_rl.core.message import Message
 from agent_rl.core.outcome import (
@@ -35,13 +36,19 @@ class Episode:
         self.parts = [Trajectory(plan.task.id, plan.sample, 0, dict(plan.task.attributes))]
 
     async def play(self) -> list[Trajectory]:
-        """Play to the end. A failure is in the trajectories, with its cause; nothing is raised but cancellation."""
+        """Play to the end. A failure is in the trajectories, with its cause.
+
+        Raises:
+            UserError: The agent cannot speak until somebody mends something, such as a wrong key of a hosted model.
+        """
         try:
             await within(self._limits.episode_seconds, self._turns(), self._paused)
         except TimeoutError:
             self.fail(InfrastructureError("episode", f"waited {self._limits.episode_seconds:g} s for {self.waiting}"))
         except EpisodeError as error:
             self.fail(error)
+        except UserError:  # from the agent alone: no other episode can go well either
+            raise
         except Exception as error:  # whatever is wrong with one episode, the others go on
             self.fail(BrokenEnvironmentError("episode", f"{type(error).__name__}: {error}"))
         finally:
@@ -73,7 +80,11 @@ class Episode:
             action = await self._agent.act(number)
             if action is None:
                 return self._stop(StopReason.EPISODE_LENGTH)
-            turn = Turn(generate_seconds=time.perf_counter() - begun)
+            turn = Turn(
+                generate_seconds=time.perf_counter() - begun,
+                prompt_tokens=action.prompt_tokens,
+                completion_tokens=action.completion_tokens,
+            )
             trajectory = self.parts[-1]
             trajectory.turns.append(turn)
             trajectory.messages.append(action.message)
@@ -152,8 +163,14 @@ def describe(episode: Sequence[Trajectory]) -> dict[str, Any]:
     return {
         "reward": sum(turn.reward for turn in turns),
         "turns": len(turns),
-        "tokens": sum(len(segment.tokens) for part in episode for segment in part.segments),
-        "action_tokens": sum(len(part.action_logprobs) for part in episode),
+        "tokens": sum(_length(part) for part in episode),
+        "action_tokens": sum(len(part.action_logprobs) for part in episode) + sum(t.completion_tokens for t in turns),
         "tool_calls": sum(turn.tool_calls for turn in turns),
         "invalid_calls": sum(turn.invalid_calls for turn in turns),
     }
+
+
+def _length(part: Trajectory) -> int:
+    """Return the tokens of a trajectory; of a hosted model's, those of the last turn and its prompt as reported."""
+    reported = part.turns[-1].prompt_tokens + part.turns[-1].completion_tokens if part.turns else 0
+    return sum(len(segment.tokens) for segment in part.segments) or reported

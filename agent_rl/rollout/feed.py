@@ -15,7 +15,7 @@ from agent_rl.core.seeds import derive
 from agent_rl.core.task import Task
 from agent_rl.core.trajectory import Group
 from agent_rl.rollout.agents import Plan, group_plans
-from agent_rl.rollout.engines.base import Engine, Sampling
+from agent_rl.rollout.engines.base import Host, Sampling
 from agent_rl.rollout.flights import Flight, Flights
 from agent_rl.rollout.runner import Runner
 from agent_rl.rollout.settings import RolloutSettings
@@ -66,7 +66,7 @@ class Rollout:
 class Feed:
     """Begins groups ahead of need and hands them over. Everything happens on one event loop."""
 
-    def __init__(self, order: Order, runner: Runner, engine: Engine, settings: RolloutSettings) -> None:
+    def __init__(self, order: Order, runner: Runner, engine: Host, settings: RolloutSettings) -> None:
         """Begin nothing yet."""
         self._order, self._settings = order, settings
         self._flights = Flights(runner, engine, settings.concurrency, self._moved)
@@ -103,6 +103,7 @@ class Feed:
         before = self._flights.ended
         self._begin()
         while not self._sufficient():
+            self._flights.check()
             try:
                 await asyncio.wait_for(self._changed.wait(), deadline - clock())
             except TimeoutError:

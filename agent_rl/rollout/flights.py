@@ -6,10 +6,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from agent_rl.core.errors import UserError
 from agent_rl.core.outcome import Failure, InfrastructureError
 from agent_rl.core.trajectory import Group, Trajectory
 from agent_rl.rollout.agents import Plan
-from agent_rl.rollout.engines.base import Engine
+from agent_rl.rollout.engines.base import Host
 from agent_rl.rollout.runner import Runner
 
 
@@ -58,7 +59,7 @@ class Flight:
 class Flights:
     """The groups in flight on one runner: at most so many episodes at once, the others in a queue."""
 
-    def __init__(self, runner: Runner, engine: Engine, concurrency: int, moved: Callable[[], None]) -> None:
+    def __init__(self, runner: Runner, engine: Host, concurrency: int, moved: Callable[[], None]) -> None:
         """Call `moved` whenever an episode has ended."""
         self.landed: list[Flight] = []
         self.ended = 0  # episodes, ever
@@ -67,6 +68,7 @@ class Flights:
         self._queue: deque[Flight] = deque()
         self._flying: list[Flight] = []
         self._load = 0
+        self._hopeless: UserError | None = None
 
     @property
     def aloft(self) -> list[Flight]:
@@ -80,6 +82,11 @@ class Flights:
                 self._engine.open(plan.name)
         self._queue += flights
         self._fill()
+
+    def check(self) -> None:
+        """Raise what an episode raised that no other can do better: a `UserError`, such as a wrong key."""
+        if self._hopeless is not None:
+            raise self._hopeless
 
     def expire(self, seconds: float) -> None:
         """Cut off everything that has not landed `seconds` after its step began."""
@@ -125,9 +132,12 @@ class Flights:
             flight.tasks.append(task)
         flight.left = len(flight.tasks)
 
-    def _ended(self, flight: Flight, _: asyncio.Task[list[Trajectory]]) -> None:
+    def _ended(self, flight: Flight, task: asyncio.Task[list[Trajectory]]) -> None:
         if flight not in self._flying:  # it was dropped
             return
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, UserError):
+            self._hopeless = error
         self._load -= 1
         self.ended += 1
         flight.left -= 1

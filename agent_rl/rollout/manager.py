@@ -8,7 +8,7 @@ from agent_rl.core.threads import LoopThread
 from agent_rl.core.trajectory import Group
 from agent_rl.envs.base import AgentEnv
 from agent_rl.rollout.agents import MakeAgent, group_plans
-from agent_rl.rollout.engines.base import Engine, Sampling, Weights
+from agent_rl.rollout.engines.base import Host, Sampling, Weights
 from agent_rl.rollout.feed import Order, Progress, Rollout
 from agent_rl.rollout.flights import Flight
 from agent_rl.rollout.rollouts import Rollouts
@@ -21,7 +21,7 @@ class RolloutManager:
     """Runs groups of episodes on an engine. Every method blocks; environments go on between two calls."""
 
     def __init__(
-        self, engine: Engine, make_agent: MakeAgent, make_env: Callable[[], AgentEnv], settings: PlaySettings
+        self, engine: Host, make_agent: MakeAgent, make_env: Callable[[], AgentEnv], settings: PlaySettings
     ) -> None:
         """Get the engine ready."""
         self._rollouts = Rollouts(engine, make_agent, make_env, settings)

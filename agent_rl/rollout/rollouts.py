@@ -10,7 +10,7 @@ from agent_rl.core.garbage import rarer_collections
 from agent_rl.core.trajectory import Group
 from agent_rl.envs.base import AgentEnv
 from agent_rl.rollout.agents import MakeAgent
-from agent_rl.rollout.engines.base import Engine, Weights
+from agent_rl.rollout.engines.base import Host, Weights
 from agent_rl.rollout.failures import settle
 from agent_rl.rollout.feed import Feed, Order, Progress, Rollout
 from agent_rl.rollout.flights import Flight, Flights
@@ -23,7 +23,7 @@ class Rollouts:
     """Plays episodes on an engine. Between two calls the engine is paused, but for a run of mode `async`."""
 
     def __init__(
-        self, engine: Engine, make_agent: MakeAgent, make_env: Callable[[], AgentEnv], settings: PlaySettings
+        self, engine: Host, make_agent: MakeAgent, make_env: Callable[[], AgentEnv], settings: PlaySettings
     ) -> None:
         """Begin nothing yet."""
         self._engine, self._settings = engine, settings
@@ -46,6 +46,7 @@ class Rollouts:
         """Play the groups of `flights`, wait for all and return them in order.
 
         Raises:
+            UserError: An agent cannot speak until somebody mends something; what is in flight is ended at once.
             FailureBudgetError: Too many episodes failed for good; the message names the most frequent cause.
         """
         total = sum(len(flight.plans) for flight in flights)
@@ -63,6 +64,7 @@ class Rollouts:
                 while aloft.ended < total:
                     await changed.wait()
                     changed.clear()
+                    aloft.check()
             finally:
                 await aloft.drop()
         groups = [flight.whole for flight in flights]

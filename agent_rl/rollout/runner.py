@@ -9,7 +9,7 @@ from agent_rl.core.outcome import BrokenEnvironmentError
 from agent_rl.core.trajectory import Trajectory
 from agent_rl.envs.base import AgentEnv
 from agent_rl.rollout.agents import MakeAgent, Plan
-from agent_rl.rollout.engines.base import Engine
+from agent_rl.rollout.engines.base import Host
 from agent_rl.rollout.episode import Episode
 from agent_rl.rollout.settings import PlaySettings
 
@@ -18,7 +18,7 @@ class Runner:
     """Plays plans on one engine and knows which are playing."""
 
     def __init__(
-        self, engine: Engine, make_agent: MakeAgent, make_env: Callable[[], AgentEnv], settings: PlaySettings
+        self, engine: Host, make_agent: MakeAgent, make_env: Callable[[], AgentEnv], settings: PlaySettings
     ) -> None:
         """Play episodes of `make_agent` and `make_env`; everything happens on one event loop."""
         self.playing: dict[str, Episode] = {}

@@ -5,7 +5,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable
 
-from agent_rl.rollout.engines.base import Engine
+from agent_rl.rollout.engines.base import Host
 from agent_rl.rollout.episode import Episode
 from agent_rl.rollout.runner import Runner
 
@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 _NAMED = 4  # things waited for that a line names
 
 
-async def watch(runner: Runner, engine: Engine, seconds: float) -> None:
+async def watch(runner: Runner, engine: Host, seconds: float) -> None:
     """Log a line whenever no episode has ended for `seconds`, until cancelled."""
     while True:
         before = runner.ended

@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 from pydantic import ValidationError
 
+from agent_rl.core.errors import UserError
 from agent_rl.core.limits import Limits
 from agent_rl.core.message import assistant, tool_call
 from agent_rl.core.task import Task
@@ -237,3 +238,14 @@ def test_over_the_budget_a_training_step_stops_with_the_culprit(simulate):
 def test_a_setting_that_the_mode_does_not_read_is_refused(given, said):
     with pytest.raises(ValidationError, match=said):
         RolloutSettings(**given)
+
+
+@pytest.mark.parametrize("mode", ["sync", "oversample", "async"])
+def test_what_only_the_user_can_mend_ends_the_step_at_once(adder, renderer, mode):
+    def wrong_key(request) -> None:
+        if request.id.startswith("2/"):
+            raise UserError("the key is wrong")
+        return Fault.HANG
+
+    with pytest.raises(UserError, match="the key is wrong"):
+        Simulation(adder, renderer, faults=wrong_key, mode=mode).train(1)

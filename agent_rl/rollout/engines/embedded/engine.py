@@ -12,34 +12,16 @@ the same batches, and the same run twice gives the same bits.
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 import torch
-from pydantic import Field
 from transformers import PreTrainedModel
 
 from agent_rl.core.outcome import InfrastructureError
-from agent_rl.core.settings import Settings
 from agent_rl.rollout.engines.base import Finish, Generation, Request, Weights
 from agent_rl.rollout.engines.embedded.cache import Extension, RowCache, Shape
 from agent_rl.rollout.engines.embedded.sampling import Stream, draw
-
-
-class EmbeddedSettings(Settings):
-    """Settings of the embedded engine."""
-
-    name: Literal["embedded"] = "embedded"
-    """The engine."""
-    rows: int = Field(default=128, ge=1)
-    """Episodes in the cache at once; more wait for a row."""
-    join_every: int = Field(default=4, ge=1)
-    """Steps between the joining of new turns: more makes larger prefills, fewer makes shorter waits."""
-    deterministic: bool = True
-    """Wait at each joining for the episodes due there, so that batches do not depend on the speed of tools. Only in
-    rollout mode `sync`; the others do not repeat themselves anyway."""
-    min_shared_prefix: int = Field(default=8, ge=1)
-    """Shortest prefix worth copying from another row."""
+from agent_rl.rollout.engines.embedded.settings import EmbeddedSettings
 
 
 @dataclass
