@@ -1,5 +1,6 @@
 """Measuring one model as `agent-rl eval` does."""
 
+import tempfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -19,33 +20,34 @@ from agent_rl.tracking.console import Console
 def evaluate_model(config: EvalConfig, console: Console) -> Iterator[tuple[str, Evaluation]]:
     """Yield each mode with what was measured; the trajectories go into `config.out` when it is given."""
     env = config.env.build()
-    engine, make_agent = _speakers(config)
-    rollouts = RolloutManager(engine, make_agent, config.env.build, _playing(config))
-    try:
-        for mode in config.modes:
-            console.phase("evaluate")
-            result = evaluate(rollouts, env, config, mode, config.seed, console.progress)
-            if config.out:
-                write_trajectories(Path(config.out) / f"{mode}.jsonl.zst", result.trajectories)
-            yield mode, result
-    finally:
-        rollouts.close()
+    with tempfile.TemporaryDirectory(prefix="agent_rl_") as scratch:
+        engine, make_agent = _speakers(config, Path(config.out or scratch))
+        rollouts = RolloutManager(engine, make_agent, config.env.build, _playing(config))
+        try:
+            for mode in config.modes:
+                console.phase("evaluate")
+                result = evaluate(rollouts, env, config, mode, config.seed, console.progress)
+                if config.out:
+                    write_trajectories(Path(config.out) / f"{mode}.jsonl.zst", result.trajectories)
+                yield mode, result
+        finally:
+            rollouts.close()
 
 
-def _speakers(config: EvalConfig) -> tuple[Host, MakeAgent]:
-    """Return the engine, and what makes its agents."""
+def _speakers(config: EvalConfig, folder: Path) -> tuple[Host, MakeAgent]:
+    """Return the engine, whose servers log into `folder`, and what makes its agents."""
     limits = config.rollout.limits
     if isinstance(config.engine, OpenAISettings):
         hosted = OpenAIEngine(config.engine)
         return hosted, lambda plan, paused: ChatAgent(hosted, limits, plan)
-    from agent_rl.models.loading import load_model  # these load torch, which a hosted model does without
-    from agent_rl.rollout.engines.build import make_engine
+    from agent_rl.models.loading import load_tokenizer  # these load torch, which a hosted model does without
+    from agent_rl.rollout.engines.build import Placement, make_engine
     from agent_rl.rollout.renderer import Renderer
 
     assert config.model is not None  # only a hosted model has none
-    model, tokenizer = load_model(config.model)
-    engine = make_engine(config.engine, model, "sync")
-    return engine, partial(TokenAgent, engine, Renderer(tokenizer), limits)
+    renderer = Renderer(load_tokenizer(config.model))
+    engine = make_engine(config.engine, Placement(config.model, folder))
+    return engine, partial(TokenAgent, engine, renderer, limits)
 
 
 def _playing(config: EvalConfig) -> PlaySettings:

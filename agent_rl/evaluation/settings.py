@@ -9,6 +9,7 @@ from agent_rl.envs.section import EnvSection
 from agent_rl.models.settings import ModelSettings
 from agent_rl.rollout.engines.embedded.settings import EmbeddedSettings
 from agent_rl.rollout.engines.openai.settings import OpenAISettings
+from agent_rl.rollout.engines.sglang.settings import SglangSettings
 from agent_rl.rollout.settings import PlaySettings
 
 
@@ -39,7 +40,7 @@ class EvalConfig(Measure):
 
     env: EnvSection = EnvSection()
     """The environment and its settings."""
-    engine: EmbeddedSettings | OpenAISettings = Field(default=EmbeddedSettings(), discriminator="name")
+    engine: EmbeddedSettings | SglangSettings | OpenAISettings = Field(default=EmbeddedSettings(), discriminator="name")
     """What generates."""
     model: ModelSettings | None = ModelSettings()
     """What is measured; with engine=openai it is `engine.model` instead."""
@@ -61,3 +62,18 @@ class EvalConfig(Measure):
         if values.get("model") is not None:
             raise ValueError("model= names a model on this machine; with engine=openai give engine.model= alone")
         return values | {"model": None}
+
+    @model_validator(mode="after")
+    def _enough_at_once(self) -> "EvalConfig":
+        """Refuse a rollout in which the engine would wait for episodes that wait for the engine."""
+        check_concurrency(self.engine, self.rollout, self.samples)
+        return self
+
+
+def check_concurrency(engine: Settings, rollout: PlaySettings, samples: int) -> None:
+    """Raise `ValueError` when fewer episodes may play at once than a deterministic engine waits for."""
+    if isinstance(engine, EmbeddedSettings) and engine.deterministic and rollout.concurrency < engine.rows + samples:
+        raise ValueError(
+            f"rollout.concurrency={rollout.concurrency} is too small for engine.rows={engine.rows}: it must be at "
+            f"least {engine.rows + samples}, or engine.deterministic=false"
+        )

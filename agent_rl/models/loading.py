@@ -53,6 +53,21 @@ def load_model(settings: ModelSettings) -> tuple[PreTrainedModel, PreTrainedToke
         raise UserError(f"model '{settings.path}' cannot be loaded from {place}: {_first_line(error)}") from error
 
 
+def load_tokenizer(settings: ModelSettings) -> PreTrainedTokenizerBase:
+    """Load the tokenizer of a model alone.
+
+    Raises:
+        UserError: There is no such model, or its files are damaged.
+    """
+    place = resolve(settings.path)
+    try:
+        return AutoTokenizer.from_pretrained(place)
+    except Exception as error:
+        raise UserError(
+            f"the tokenizer of '{settings.path}' cannot be loaded from {place}: {_first_line(error)}"
+        ) from error
+
+
 def device_of(settings: ModelSettings) -> torch.device:
     """Return the device that `settings` mean on this machine."""
     if settings.device != "auto":

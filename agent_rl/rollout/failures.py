@@ -18,6 +18,12 @@ class FailureBudgetError(UserError):
     exit_status = 3
 
 
+class EngineFailedError(UserError):
+    """The engine cannot be used at all; no episode is to blame."""
+
+    exit_status = 3
+
+
 def settle(groups: Sequence[Group], retried: Culprits, attempts: int, budget: float) -> None:
     """Log the failures of a step in one line; those that a fresh attempt mended too.
 

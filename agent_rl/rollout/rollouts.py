@@ -2,16 +2,17 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from agent_rl.core.garbage import rarer_collections
+from agent_rl.core.outcome import InfrastructureError
 from agent_rl.core.trajectory import Group
 from agent_rl.envs.base import AgentEnv
 from agent_rl.rollout.agents import MakeAgent
 from agent_rl.rollout.engines.base import Host, Weights
-from agent_rl.rollout.failures import settle
+from agent_rl.rollout.failures import EngineFailedError, settle
 from agent_rl.rollout.feed import Feed, Order, Progress, Rollout
 from agent_rl.rollout.flights import Flight, Flights
 from agent_rl.rollout.runner import Runner
@@ -32,9 +33,14 @@ class Rollouts:
         self._overlapping = False
 
     async def start(self) -> None:
-        """Get the engine ready."""
-        await self._engine.start()
-        await self._runner.pause()
+        """Get the engine ready.
+
+        Raises:
+            EngineFailedError: It cannot be used.
+        """
+        with _engine_failing():
+            await self._engine.start()
+            await self._runner.pause()
 
     async def stop(self) -> None:
         """End the episodes in flight and the engine."""
@@ -96,8 +102,13 @@ class Rollouts:
         return rollout
 
     async def update_weights(self, weights: Weights) -> None:
-        """Let the engine sample with `weights` from now on, in everything that is in flight too."""
-        await self._engine.update_weights(weights)
+        """Let the engine sample with `weights` from now on, in everything that is in flight too.
+
+        Raises:
+            EngineFailedError: It did not take them.
+        """
+        with _engine_failing():
+            await self._engine.update_weights(weights)
         if self._feed is not None:
             self._feed.renew(weights.version)
 
@@ -117,3 +128,12 @@ class Rollouts:
     def _settle(self, groups: list[Group]) -> None:
         retried, self._runner.retried = self._runner.retried, Counter()
         settle(groups, retried, self._settings.retries + 1, self._settings.failure_budget)
+
+
+@contextmanager
+def _engine_failing() -> Iterator[None]:
+    """Let what fails for the engine as a whole end the run with one line."""
+    try:
+        yield
+    except InfrastructureError as error:
+        raise EngineFailedError(f"the engine failed: {error}") from error

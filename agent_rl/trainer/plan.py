@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig
 
 from agent_rl.core.errors import UserError
 from agent_rl.models.loading import resolve
+from agent_rl.rollout.engines.embedded.settings import EmbeddedSettings
 from agent_rl.trainer.settings import TrainConfig
 
 _MB = 2**20
@@ -48,14 +49,21 @@ def _memory(config: TrainConfig) -> Iterator[str]:
     except (OSError, ValueError) as error:
         raise UserError(f"the configuration of model '{config.model.path}' cannot be read: {error}") from error
     size = 4 if config.model.dtype == "float32" else 2
-    width = getattr(model, "head_dim", None) or model.hidden_size // model.num_attention_heads
-    row = 2 * model.num_hidden_layers * model.num_key_value_heads * width * size
-    cache = config.engine.rows * min(config.rollout.limits.episode_tokens, model.max_position_embeddings) * row
     # Seen on small models: per token and layer some 16 activations of the hidden size and 5 of the inner one are kept.
     kept = model.num_hidden_layers * (16 * model.hidden_size + 5 * model.intermediate_size) * size
     activations = config.trainer.micro_tokens * kept
     yield (
         f"Memory: {parameters / 1e6:.2f} million parameters: weights {parameters * size / _MB:.0f} MB, gradients and "
-        f"optimizer {3 * parameters * size / _MB:.0f} MB, key-value cache {cache / _MB:.0f} MB, activations of a micro "
-        f"batch about {activations / _MB:.0f} MB; beside that the Python libraries, about 600 MB."
+        f"optimizer {3 * parameters * size / _MB:.0f} MB, {_engine(config, model, size)}, activations of a micro batch "
+        f"about {activations / _MB:.0f} MB; beside that the Python libraries, about 600 MB."
     )
+
+
+def _engine(config: TrainConfig, model: PretrainedConfig, size: int) -> str:
+    """Return what the engine needs in this process."""
+    if not isinstance(config.engine, EmbeddedSettings):
+        return "key-value cache in the servers"
+    width = getattr(model, "head_dim", None) or model.hidden_size // model.num_attention_heads
+    row = 2 * model.num_hidden_layers * model.num_key_value_heads * width * size
+    cache = config.engine.rows * min(config.rollout.limits.episode_tokens, model.max_position_embeddings) * row
+    return f"key-value cache {cache / _MB:.0f} MB"

@@ -7,7 +7,7 @@ from agent_rl.core.errors import UserError
 from agent_rl.evaluation.report import write_curve, write_report
 from agent_rl.models.loading import load_model
 from agent_rl.rollout.agents import TokenAgent
-from agent_rl.rollout.engines.build import make_engine
+from agent_rl.rollout.engines.build import Placement, make_engine
 from agent_rl.rollout.feed import Order
 from agent_rl.rollout.manager import RolloutManager
 from agent_rl.rollout.renderer import Renderer
@@ -42,7 +42,7 @@ def train(config: TrainConfig, folder: RunFolder, console: Console, facts: dict[
     model_settings = config.model.model_copy(update={"path": str(begun[0])}) if begun else config.model
     model, tokenizer = load_model(model_settings)
     env = config.env.build()
-    engine = make_engine(config.engine, model, config.rollout.mode)
+    engine = make_engine(config.engine, Placement(model_settings, folder.path, config.rollout.mode, model))
     make_agent = partial(TokenAgent, engine, Renderer(tokenizer), config.rollout.limits)
     rollouts = RolloutManager(engine, make_agent, config.env.build, config.rollout)
     policy = PolicyWorker(model, config.optimizer, config.trainer.micro_tokens, config.sampling.temperature)

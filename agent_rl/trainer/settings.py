@@ -2,14 +2,15 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from agent_rl.core.settings import Settings
 from agent_rl.envs.section import EnvSection
-from agent_rl.evaluation.settings import EvaluationSettings
+from agent_rl.evaluation.settings import EvaluationSettings, check_concurrency
 from agent_rl.models.settings import ModelSettings
 from agent_rl.rollout.engines.base import Sampling
 from agent_rl.rollout.engines.embedded.settings import EmbeddedSettings
+from agent_rl.rollout.engines.sglang.settings import SglangSettings
 from agent_rl.rollout.settings import RolloutSettings
 from agent_rl.tracking import TRACKERS
 from agent_rl.trainer.algorithms import GrpoSettings
@@ -48,6 +49,13 @@ def _trainable(given: object) -> object:
     return given
 
 
+class ClusterSettings(Settings):
+    """Where the workers live."""
+
+    name: Literal["inline"] = "inline"
+    """`inline`: in this process, where breakpoints work."""
+
+
 class TrainConfig(Settings):
     """Everything `agent-rl train` reads."""
 
@@ -55,8 +63,12 @@ class TrainConfig(Settings):
     """The environment and its settings."""
     model: ModelSettings = ModelSettings()
     """The policy."""
-    engine: Annotated[EmbeddedSettings, BeforeValidator(_trainable)] = EmbeddedSettings()
+    engine: Annotated[EmbeddedSettings | SglangSettings, Field(discriminator="name"), BeforeValidator(_trainable)] = (
+        EmbeddedSettings()
+    )
     """What generates."""
+    cluster: ClusterSettings = ClusterSettings()
+    """Where the workers live."""
     rollout: RolloutSettings = RolloutSettings()
     """How episodes are rolled out."""
     sampling: Sampling = Sampling()
@@ -75,6 +87,12 @@ class TrainConfig(Settings):
     """Seeds everything random."""
     out: str | None = None
     """The run folder; by default a new one below runs/."""
+
+    @model_validator(mode="after")
+    def _enough_at_once(self) -> "TrainConfig":
+        """Refuse a rollout in which the engine would wait for episodes that wait for the engine."""
+        check_concurrency(self.engine, self.rollout, max(self.algorithm.samples, self.eval.samples))
+        return self
 
     @property
     def run_name(self) -> str:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from transformers import PreTrainedModel
 
 from agent_rl.core.trajectory import Origin, Trajectory
-from agent_rl.models.loading import ModelSettings
 from agent_rl.models.packed import fresh_logprobs, pack
+from agent_rl.models.settings import ModelSettings
 from agent_rl.rollout.audit.findings import Place
 from agent_rl.tracking.run_folder import RunFolder
 

@@ -15,7 +15,7 @@ from agent_rl.core.errors import UserError
 from agent_rl.core.limits import Limits
 from agent_rl.core.settings import Settings
 from agent_rl.core.trajectory import Trajectory
-from agent_rl.models.loading import ModelSettings
+from agent_rl.models.settings import ModelSettings
 from agent_rl.rollout.audit.findings import Check, Finding, Place
 from agent_rl.rollout.engines.base import Sampling
 from agent_rl.rollout.store import parse_trajectory, read_lines
