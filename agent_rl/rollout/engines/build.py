@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import torch
 from transformers import AutoConfig, PreTrainedModel
 
 from agent_rl.models.loading import load_model, resolve
@@ -58,8 +57,6 @@ def _sglang(settings: SglangSettings, placement: Placement) -> Engine:
     place = resolve(placement.model.path)
     vocabulary = AutoConfig.from_pretrained(place).get_text_config().vocab_size
     if not settings.urls:
-        defaults = [f"--dtype={placement.model.dtype}"]
-        if not torch.cuda.is_available():
-            defaults += ["--device=cpu", "--attention-backend=torch_native"]
-        settings = settings.model_copy(update={"arguments": (*defaults, *settings.arguments)})
+        arguments = (f"--dtype={placement.model.dtype}", *settings.arguments)
+        settings = settings.model_copy(update={"arguments": arguments})
     return SglangEngine(settings, place, vocabulary, placement.folder)

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from agent_rl.clients.sglang import SOURCE, SglangClient
@@ -22,8 +23,12 @@ _LAST_LINES = 8
 class ServerProcess:
     """One `sglang.launch_server` under a guard that ends it when this process ends, however it ends."""
 
-    def __init__(self, command: list[str], url: str, log: Path) -> None:
-        """Prepare to run `command`, which is to listen at `url`; its output is appended to `log`."""
+    def __init__(self, command: list[str], url: str, log: Path, environment: Mapping[str, str] | None = None) -> None:
+        """Prepare to run `command`, which is to listen at `url`; its output is appended to `log`.
+
+        `environment` is added to that of this process.
+        """
+        self._environment = dict(environment or {})
         self.url = url
         self.log = log
         self._command = command
@@ -43,7 +48,7 @@ class ServerProcess:
         """Start it, again if it has ended."""
         assert not self.alive, "it runs"
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        environment = {**os.environ, "SGLANG_RETURN_ORIGINAL_LOGPROB": "0"}  # the protocol's are tempered
+        environment = {**os.environ, **self._environment, "SGLANG_RETURN_ORIGINAL_LOGPROB": "0"}  # ours are tempered
         with self.log.open("ab") as log:
             self._guard = subprocess.Popen(
                 [sys.executable, str(_GUARD), *self._command],
@@ -111,9 +116,12 @@ def launch(settings: SglangSettings, number: int, model: str, log: Path, gpus: b
     command += ["--tp-size", str(settings.tensor_parallel)]
     if gpus:
         command += ["--base-gpu-id", str(settings.first_gpu + number * settings.tensor_parallel)]
+    else:
+        command += ["--device", "cpu", "--attention-backend", "torch_native"]
     if settings.colocated and gpus:
         command += ["--enable-memory-saver", "--enable-weights-cpu-backup"]
-    return ServerProcess([*command, *settings.arguments], f"http://127.0.0.1:{port}", log)
+    environment = {} if gpus else {"SGLANG_USE_CPU_ENGINE": "1"}
+    return ServerProcess([*command, *settings.arguments], f"http://127.0.0.1:{port}", log, environment)
 
 
 def _free_port() -> int:

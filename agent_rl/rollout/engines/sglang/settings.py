@@ -1,11 +1,17 @@
 """Settings of the SGLang engine."""
 
+import shlex
 import sys
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from agent_rl.core.settings import Settings
+
+
+def _words(given: object) -> object:
+    """Split one string as a shell does."""
+    return tuple(shlex.split(given)) if isinstance(given, str) else given
 
 
 class SglangSettings(Settings):
@@ -19,8 +25,8 @@ class SglangSettings(Settings):
     """How many servers to start; read only without `urls`."""
     python: str = sys.executable
     """The Python that has SGLang installed, to start servers with."""
-    arguments: tuple[str, ...] = ()
-    """Further arguments of `sglang.launch_server`, such as `--mem-fraction-static=0.6`."""
+    arguments: Annotated[tuple[str, ...], BeforeValidator(_words)] = ()
+    """Further arguments of `sglang.launch_server`, as a list or in one string: `'--mem-fraction-static=0.6'`."""
     tensor_parallel: int = Field(default=1, ge=1)
     """GPUs of each server that is started."""
     first_gpu: int = Field(default=0, ge=0)
