@@ -139,8 +139,10 @@ class SglangEngine:
                 continue
             return read(answer, rid, request, new, self._vocabulary, self._fleet.versions)
 
-    def _give_back(self, member: Member, _: "asyncio.Task[Answer]") -> None:
+    def _give_back(self, member: Member, call: "asyncio.Task[Answer]") -> None:
         self._fleet.balancer.give_back(member)
+        if not call.cancelled():
+            call.exception()  # nobody may be left who asks for it
 
     async def _abort(self, member: Member, rid: str, call: "asyncio.Task[Answer]") -> None:
         """End a request that nobody waits for; its place is taken until the server has let go of it."""
