@@ -34,9 +34,8 @@ def _reason(error: Exception) -> str | None:
     number = re.search(r"\(os error (\d+)\)", str(error))  # how libraries written in Rust tell it
     if number:
         return os.strerror(int(number[1]))
-    return (
-        "not all of it could be written" if "inline_container.cc" in str(error) else None
-    )  # all that torch.save tells
+    torch_save = "inline_container.cc" in str(error)  # it says where in its code, and nothing of why
+    return "not all of it could be written" if torch_save else None
 
 
 @contextmanager

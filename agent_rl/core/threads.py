@@ -9,7 +9,7 @@ import threading
 import traceback
 from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from agent_rl.core.errors import UserError
 from agent_rl.core.virtual_time import VirtualTimeLoop
@@ -59,7 +59,7 @@ class _Hand(threading.Thread):
     """A thread that does one thing after the other, and ends when it has been idle for a while."""
 
     _IDLE = 10.0
-    _idle: "deque[_Hand]" = deque()
+    _idle: "ClassVar[deque[_Hand]]" = deque()
 
     def __init__(self) -> None:
         super().__init__(daemon=True, name="agent_rl-call")
