@@ -59,7 +59,7 @@ class _Hand(threading.Thread):
     """A thread that does one thing after the other, and ends when it has been idle for a while."""
 
     _IDLE = 10.0
-    _idle: "ClassVar[deque[_Hand]]" = deque()
+    _idle: ClassVar[deque["_Hand"]] = deque()
 
     def __init__(self) -> None:
         super().__init__(daemon=True, name="agent_rl-call")
