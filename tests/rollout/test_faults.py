@@ -4,8 +4,10 @@ What waits does so in simulated time; only what blocks a thread does it in real 
 """
 
 import asyncio
+import json
 import logging
 import math
+import os
 import subprocess
 import sys
 import threading
@@ -520,10 +522,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def injected(episodes: int) -> dict[str, float]:
-    import json
-
     command = [sys.executable, "benchmarks/faults.py", "--json", f"--episodes={episodes}"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
+    here = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=ROOT, env=here, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
