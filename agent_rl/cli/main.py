@@ -2,11 +2,15 @@
 
 import argparse
 import logging
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from types import FrameType
 from typing import TextIO
 
 from agent_rl.core.errors import UserError
@@ -19,7 +23,7 @@ COMMANDS = {
     "audit": "prove or refute that a run trained exactly what was sampled",
     "list": "list environments, models, algorithms, engines and trackers",
 }
-EXIT_ERROR, EXIT_REFUTED, EXIT_INTERRUPTED = 1, 3, 130
+EXIT_ERROR, EXIT_REFUTED, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 3, 130, 143
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,10 +47,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     warnings.filterwarnings("ignore", module="(transformers|torch|swanlab|gymnasium).*")
     try:
-        status: int = parsed.run(parsed)
+        with _terminable():
+            status: int = parsed.run(parsed)
     except UserError as error:
         print("error:", " ".join(str(error).split()), file=sys.stderr)
         return error.exit_status
+    except _Terminated:
+        print("terminated", file=sys.stderr)
+        return EXIT_TERMINATED
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
@@ -54,6 +62,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return EXIT_ERROR
     return status
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, as schedulers send it: what was begun is ended and let go of, as after Ctrl-C."""
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM raise `_Terminated` while the block runs; only a program's first thread can."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def terminate(number: int, frame: FrameType | None) -> None:
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class _CurrentStderr(logging.StreamHandler):  # type: ignore[type-arg]

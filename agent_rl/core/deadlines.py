@@ -10,6 +10,10 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
+class Overdue(TimeoutError):
+    """A deadline of `within` has passed. A `TimeoutError` that is none was raised by the work itself."""
+
+
 async def within(seconds: float, work: Awaitable[T], paused: Callable[[], float] = lambda: 0.0) -> T:
     """Await `work` for at most `seconds`.
 
@@ -21,7 +25,8 @@ async def within(seconds: float, work: Awaitable[T], paused: Callable[[], float]
         paused: Seconds that do not count so far; what it grows by while the work goes on moves the deadline.
 
     Raises:
-        TimeoutError: The deadline has passed.
+        Overdue: The deadline has passed.
+        RuntimeError: The work cancelled itself or wanted to end the program. Either would otherwise end what waits.
     """
     task = asyncio.ensure_future(work)
     seen, allowed = paused(), seconds
@@ -29,8 +34,8 @@ async def within(seconds: float, work: Awaitable[T], paused: Callable[[], float]
         while not await _ended(task, allowed):
             allowed, seen = paused() - seen, paused()
             if allowed <= 0:
-                raise TimeoutError
-        return task.result()
+                raise Overdue
+        return _result(task)
     finally:
         if task.done():  # it may have failed in the very moment in which the caller was cancelled
             _forget(task)
@@ -56,6 +61,15 @@ async def _ended(task: asyncio.Future[Any], seconds: float) -> bool:
         timer.cancel()
         task.remove_done_callback(wake)
     return task.done()
+
+
+def _result(task: asyncio.Future[T]) -> T:
+    if task.cancelled():
+        raise RuntimeError("it cancelled itself")
+    error = task.exception()
+    if isinstance(error, SystemExit):
+        raise RuntimeError(f"it wanted to end the program with status {error.code}") from error
+    return task.result()
 
 
 def _forget(task: asyncio.Future[Any]) -> None:

@@ -2,10 +2,40 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from agent_rl.core.errors import UserError
+
+
+class StorageError(UserError):
+    """A file cannot be written: the disk is full, read-only, gone."""
+
+
+@contextmanager
+def storing(path: Path) -> Iterator[None]:
+    """Tell what keeps the block from writing `path` as a `StorageError`, with the path and the system's reason."""
+    try:
+        yield
+    except Exception as error:
+        reason = _reason(error)
+        if reason is None:
+            raise
+        raise StorageError(f"cannot write {path}: {reason}") from error
+
+
+def _reason(error: Exception) -> str | None:
+    """Return why the system refused to write; None when the error is about something else."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    number = re.search(r"\(os error (\d+)\)", str(error))  # how libraries written in Rust tell it
+    if number:
+        return os.strerror(int(number[1]))
+    torch_save = "inline_container.cc" in str(error)  # it says where in its code, and nothing of why
+    return "not all of it could be written" if torch_save else None
 
 
 @contextmanager
@@ -13,17 +43,21 @@ def open_atomic(path: Path) -> Iterator[BinaryIO]:
     """Open a file for writing that takes the place of `path` when the block ends, and vanishes when it raises.
 
     A reader, or a run that was killed meanwhile, sees the old file or the new one, never a part of either.
+
+    Raises:
+        StorageError: The file cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with storing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def write_text_atomic(path: Path, text: str) -> None:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+_LONGEST = 300  # characters of a failure's message
+
 
 class StopReason(StrEnum):
     """Why an episode ended."""
@@ -38,10 +40,10 @@ class EpisodeError(Exception):
     cause = Cause.ENVIRONMENT
 
     def __init__(self, source: str, message: str) -> None:
-        """Keep where it happened (`source`) and what happened."""
-        super().__init__(f"{source}: {message}")
+        """Keep where it happened (`source`) and what happened, in one line of bounded length."""
         self.source = source
-        self.message = message
+        self.message = _one_line(message)
+        super().__init__(f"{source}: {self.message}")
 
     def failure(self) -> Failure:
         """Return the failure to store with the trajectory."""
@@ -56,3 +58,18 @@ class InfrastructureError(EpisodeError):
 
 class BrokenEnvironmentError(EpisodeError):
     """The environment's own code failed."""
+
+
+def told(error: BaseException) -> str:
+    """Return an exception's type and text; the text may be missing, and making it may fail."""
+    try:
+        text = str(error)
+    except Exception:
+        text = "(it has no readable text)"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _one_line(text: str) -> str:
+    """Return `text` without line breaks, cut to what fits into a log; it may be of any size."""
+    line = " ".join(text[: 2 * _LONGEST].split())
+    return line if len(line) <= _LONGEST and len(text) <= 2 * _LONGEST else f"{line[:_LONGEST]} …"

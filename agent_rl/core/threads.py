@@ -3,23 +3,30 @@
 import asyncio
 import concurrent.futures
 import logging
+import queue
 import sys
 import threading
 import traceback
+from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
+
+from agent_rl.core.errors import UserError
+from agent_rl.core.virtual_time import VirtualTimeLoop
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 
 async def in_thread(work: Callable[[], T]) -> T:
-    """Run `work` in a thread of its own and return its result.
+    """Run `work` in a thread and return its result.
 
-    No call waits for a free thread, so that a time-out measures the call alone; and the thread is a daemon, so that one
-    that hangs holds up neither the event loop's end nor the program's.
+    No call waits for a free thread: one that is idle is taken, or a new one begun, so that a time-out measures the call
+    alone. The threads are daemons: one that hangs holds up neither the event loop's end nor the program's.
     """
     loop = asyncio.get_running_loop()
+    if isinstance(loop, VirtualTimeLoop):
+        return _called(work)
     future: asyncio.Future[T] = loop.create_future()
 
     def deliver(settle: Callable[[Any], None], value: Any) -> None:
@@ -28,7 +35,7 @@ async def in_thread(work: Callable[[], T]) -> T:
 
     def run() -> None:
         try:
-            settle, value = future.set_result, work()
+            settle, value = future.set_result, _called(work)
         except BaseException as error:
             settle, value = future.set_exception, error  # type: ignore[assignment]
         try:
@@ -36,8 +43,55 @@ async def in_thread(work: Callable[[], T]) -> T:
         except RuntimeError:  # the loop has been closed: nobody waits any more
             return
 
-    threading.Thread(target=run, daemon=True, name="agent_rl-call").start()
+    _Hand.lend(run)
     return await future
+
+
+def _called(work: Callable[[], T]) -> T:
+    """Call `work`; a `StopIteration`, which no future can hold, becomes the error that it is."""
+    try:
+        return work()
+    except StopIteration as error:
+        raise RuntimeError("it raised StopIteration, as next() does at the end of an iterator") from error
+
+
+class _Hand(threading.Thread):
+    """A thread that does one thing after the other, and ends when it has been idle for a while."""
+
+    _IDLE = 10.0
+    _idle: ClassVar[deque["_Hand"]] = deque()
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True, name="agent_rl-call")
+        self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+
+    @classmethod
+    def lend(cls, work: Callable[[], None]) -> None:
+        """Let an idle thread, or a new one, do `work`, which raises nothing."""
+        try:
+            hand = cls._idle.pop()
+        except IndexError:
+            hand = cls()
+            hand.start()
+        hand._work.put(work)
+
+    def run(self) -> None:
+        while True:
+            try:
+                work = self._work.get(timeout=self._IDLE)
+            except queue.Empty:
+                try:
+                    self._idle.remove(self)
+                    return
+                except ValueError:  # it has been taken at this very moment
+                    work = self._work.get()
+            work()
+            del work  # what it holds is not to live until the next
+            self._idle.append(self)
+
+
+class BlockedLoopError(UserError):
+    """The event loop does not turn any more: something on it blocks instead of awaiting."""
 
 
 class LoopThread:
@@ -45,16 +99,23 @@ class LoopThread:
 
     _PATIENCE = 20.0
     """Seconds after which a loop that does not turn is reported."""
+    _LIMIT = 600.0
+    """Seconds after which it is given up."""
 
     def __init__(self) -> None:
         """Start the thread."""
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True, name="agent_rl-loop")
+        self._thread = threading.Thread(target=self._run, daemon=True, name="agent_rl-loop")
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run `work` on the loop and return its result; an interrupt cancels it and lets it clean up."""
+        """Run `work` on the loop and return its result; an interrupt cancels it and lets it clean up.
+
+        Raises:
+            BlockedLoopError: Something has blocked the loop for too long; the message names the line of code.
+        """
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        blocked = 0.0
         try:
             while True:
                 turned = threading.Event()
@@ -62,10 +123,13 @@ class LoopThread:
                 done, _ = concurrent.futures.wait([future], timeout=self._PATIENCE)
                 if done:
                     return future.result()
-                if not turned.is_set():
-                    logger.warning("the event loop has not turned for %g s: %s", self._PATIENCE, self._place())
+                blocked = 0.0 if turned.is_set() else blocked + self._PATIENCE
+                if blocked >= self._LIMIT:
+                    raise BlockedLoopError(f"the event loop has been blocked for {blocked:g} s: {self._place()}")
+                if blocked:
+                    logger.warning("the event loop has not turned for %g s: %s", blocked, self._place())
         except BaseException:
-            if not future.done():
+            if not future.done() and self.turns():
                 future.cancel()
                 self._settle()
             raise
@@ -75,15 +139,31 @@ class LoopThread:
         """Whether the thread has ended."""
         return self._loop.is_closed() or not self._thread.is_alive()
 
+    def turns(self, seconds: float = 2.0) -> bool:
+        """Return whether the loop answers within `seconds`; one that something blocks does not."""
+        turned = threading.Event()
+        self._loop.call_soon_threadsafe(turned.set)
+        return turned.wait(seconds)
+
     def close(self) -> None:
-        """Cancel what is still running and end the thread; harmless the second time."""
+        """Cancel what is still running and end the thread; a loop that is blocked is left behind. Harmless twice."""
         if self.closed:
+            return
+        if not self.turns():
+            logger.warning("the event loop is blocked and left behind: %s", self._place())
             return
         self._settle(cancel=True)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=5)
         if not self._thread.is_alive():
             self._loop.close()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                return self._loop.run_forever()
+            except SystemExit:  # raised in a task, whose awaiter is told; it is not the loop's end
+                continue
 
     def _settle(self, cancel: bool = False, seconds: float = 5.0) -> None:
         """Give the tasks of the loop some time to end; `cancel` them first if asked to."""

@@ -19,7 +19,7 @@ class _Jumping(selectors.DefaultSelector):
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """Runs coroutines in simulated time. Work in other threads is not waited for: keep everything on this loop."""
+    """Runs coroutines in simulated time. `in_thread` runs its work on this loop, where it takes no time at all."""
 
     def __init__(self) -> None:
         """Begin at time 0."""

@@ -9,6 +9,7 @@ import gymnasium
 
 from agent_rl.core.errors import NotProvidedError
 from agent_rl.core.message import Message, ToolCall, tool_call, tool_result
+from agent_rl.core.outcome import BrokenEnvironmentError, EpisodeError, told
 from agent_rl.core.task import Task
 from agent_rl.envs.base import AgentEnv, ResetResult, StepResult
 from agent_rl.envs.reward import Reward
@@ -72,13 +73,22 @@ class ToolEnv(AgentEnv):
             components = self._score(action)
             reward = sum(part.weight * components[part.name] for part in self.rewards())
             return [], reward, True, False, {"components": components}
-        results = await asyncio.gather(*(self._answer(call) for call in calls))
+        results = await self._answers(calls)
         errors = [
             tool_result(f"Error: {bad['error']}", tool_call("", {}, len(calls) + i)) for i, bad in enumerate(invalid)
         ]
         observation = [*results, *errors]
         self.messages.extend(observation)
         return observation, 0.0, False, False, {"components": {}}
+
+    async def _answers(self, calls: list[ToolCall]) -> list[Message]:
+        """Call the tools of one turn side by side; when one fails, the others are not left running."""
+        answers = [asyncio.ensure_future(self._answer(call)) for call in calls]
+        try:
+            return await asyncio.gather(*answers)
+        finally:
+            for answer in answers:
+                answer.cancel()
 
     async def _answer(self, call: ToolCall) -> Message:
         tools = {tool.name: tool for tool in self.tools()}
@@ -90,4 +100,13 @@ class ToolEnv(AgentEnv):
 
     def _score(self, action: Message) -> dict[str, float]:
         episode = {"task": self.task, "answer": action["content"], "messages": self.messages}
-        return {part.name: part(**episode) for part in self.rewards()}
+        return {part.name: _scored(part, episode) for part in self.rewards()}
+
+
+def _scored(part: Reward, episode: dict[str, Any]) -> float:
+    try:
+        return part(**episode)
+    except EpisodeError:
+        raise
+    except Exception as error:
+        raise BrokenEnvironmentError(part.name, told(error)) from error

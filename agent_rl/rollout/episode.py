@@ -1,10 +1,12 @@
 """One episode: the environment and the agent in turns."""
 
+import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
-from agent_rl.core.deadlines import Waits, record_waits, waiting_for, within
+from agent_rl.core.deadlines import Overdue, Waits, record_waits, waiting_for, within
 from agent_rl.core.errors import UserError
 from agent_rl.core.limits import Limits
 from agent_rl.core.message import Message
@@ -14,11 +16,15 @@ from agent_rl.core.outcome import (
     Failure,
     InfrastructureError,
     StopReason,
+    told,
 )
+from agent_rl.core.threads import in_thread
 from agent_rl.core.trajectory import Trajectory, Turn
+from agent_rl.envs.answers import checked_reset, checked_step
 from agent_rl.envs.base import AgentEnv
 from agent_rl.rollout.agents import Agent, Plan
 
+_GRACE = 5.0  # seconds that an environment has to close when its episode was cut off
 T = TypeVar("T")
 
 
@@ -26,13 +32,20 @@ class Episode:
     """Plays one plan and keeps what happens in `parts`: one trajectory, or several if the context is rewritten."""
 
     def __init__(
-        self, plan: Plan, env: AgentEnv, agent: Agent, limits: Limits, paused: Callable[[], float] = lambda: 0.0
+        self,
+        plan: Plan,
+        make_env: Callable[[], AgentEnv],
+        agent: Agent,
+        limits: Limits,
+        paused: Callable[[], float] = lambda: 0.0,
     ) -> None:
         """Prepare; nothing happens yet. The seconds that `paused` counts move the episode's deadline."""
         self.plan = plan
         self.waits = Waits()
         self.begun = time.perf_counter()
-        self._env, self._agent, self._limits, self._paused = env, agent, limits, paused
+        self._make_env, self._agent, self._limits, self._paused = make_env, agent, limits, paused
+        self._env: AgentEnv | None = None
+        self._over = False
         self.parts = [Trajectory(plan.task.id, plan.sample, 0, dict(plan.task.attributes))]
 
     async def play(self) -> list[Trajectory]:
@@ -43,17 +56,18 @@ class Episode:
         """
         try:
             await within(self._limits.episode_seconds, self._turns(), self._paused)
-        except TimeoutError:
+        except Overdue:
             self.fail(InfrastructureError("episode", f"waited {self._limits.episode_seconds:g} s for {self.waiting}"))
         except EpisodeError as error:
             self.fail(error)
         except UserError:  # from the agent alone: no other episode can go well either
             raise
         except Exception as error:  # whatever is wrong with one episode, the others go on
-            self.fail(BrokenEnvironmentError("episode", f"{type(error).__name__}: {error}"))
+            self.fail(BrokenEnvironmentError("episode", told(error)))
         finally:
+            self._over = True
             self._agent.end()
-            self._close_env()
+            await self._close_env()
         return self.parts
 
     def fail(self, error: EpisodeError) -> None:
@@ -71,8 +85,9 @@ class Episode:
     async def _turns(self) -> None:
         record_waits(self.waits)
         plan, limits = self.plan, self._limits
-        reset = self._env.areset(seed=plan.seed % 2**31, options={"task": plan.task})
-        messages, info = await self._from_env(reset, "reset")
+        env = self._env = await self._from_env(in_thread(self._constructed), "constructor")
+        reset = env.areset(seed=plan.seed % 2**31, options={"task": plan.task})
+        messages, info = checked_reset(await self._from_env(reset, "reset"))
         tools: list[dict[str, Any]] = info.get("tools", [])
         self._begin(messages, tools)
         for number in range(limits.turns):
@@ -90,7 +105,7 @@ class Episode:
             trajectory.messages.append(action.message)
             if action.cut is not None:
                 return self._stop(action.cut)
-            observation, stop, more = await self._step(action.message, turn)
+            observation, stop, more = await self._step(env, action.message, turn)
             trajectory.messages.extend(observation)
             if stop is None and number + 1 == limits.turns:
                 stop = StopReason.TURN_LIMIT
@@ -102,18 +117,19 @@ class Episode:
                 return self._stop(stop)
         raise AssertionError("the last turn returns")
 
-    async def _step(self, message: Message, turn: Turn) -> tuple[Sequence[Message], StopReason | None, dict[str, Any]]:
+    async def _step(
+        self, env: AgentEnv, message: Message, turn: Turn
+    ) -> tuple[Sequence[Message], StopReason | None, dict[str, Any]]:
         """Hand an action to the environment; return its answer, why the episode ends if it does, and its info."""
         begun = time.perf_counter()
-        step = self._env.astep(message)
-        observation, reward, terminated, truncated, info = await self._from_env(step, "step")
+        answer = await self._from_env(env.astep(message), "step")
         turn.environment_seconds = time.perf_counter() - begun
-        turn.reward = float(reward)
+        observation, turn.reward, terminated, truncated, info = checked_step(answer)
         turn.tool_calls = len(message.get("tool_calls", []))
         turn.invalid_calls = len(message.get("invalid_tool_calls", []))
         components = self.parts[-1].components
         for name, value in info.get("components", {}).items():
-            components[name] = components.get(name, 0.0) + value
+            components[name] = components.get(name, 0.0) + float(value)
         stop = StopReason.ANSWERED if terminated else StopReason.TURN_LIMIT if truncated else None
         return observation, stop, info
 
@@ -136,25 +152,37 @@ class Episode:
         self.parts[-1].seconds += now - self.begun
         self.begun = now
 
-    async def _from_env(self, work: Awaitable[T], what: str) -> T:
+    def _constructed(self) -> AgentEnv:
+        """Return a new environment; one that comes after the episode has ended is closed again."""
+        env = self._make_env()
+        if self._over:
+            env.close()
+        return env
+
+    async def _from_env(self, work: Awaitable[T], what: str, seconds: float = math.inf) -> T:
         """Await the environment: what it raises by mistake is its failure, what takes too long the infrastructure's."""
-        seconds = self._limits.tool_seconds
+        seconds = min(seconds, self._limits.tool_seconds)
         try:
             with waiting_for(f"its environment's {what}"):
                 return await within(seconds, work)
         except EpisodeError:
             raise
-        except TimeoutError as error:
+        except Overdue as error:
             raise InfrastructureError("environment", f"waited {seconds:g} s for its {what}") from error
         except Exception as error:
-            raise BrokenEnvironmentError("environment", f"{type(error).__name__}: {error}") from error
+            raise BrokenEnvironmentError("environment", f"its {what} raised {told(error)}") from error
 
-    def _close_env(self) -> None:
+    async def _close_env(self) -> None:
+        """Close the environment, in a thread because it may take its time; most have nothing to close."""
+        if self._env is None or getattr(self._env.close, "__func__", None) is AgentEnv.close:
+            return
+        task = asyncio.current_task()
+        interrupted = task is not None and task.cancelling()
         try:
-            self._env.close()
-        except Exception as error:
+            await self._from_env(in_thread(self._env.close), "close", _GRACE if interrupted else math.inf)
+        except EpisodeError as error:
             if self.parts[-1].failure is None:
-                self.fail(BrokenEnvironmentError("environment", f"close: {type(error).__name__}: {error}"))
+                self.fail(error)
 
 
 def describe(episode: Sequence[Trajectory]) -> dict[str, Any]:

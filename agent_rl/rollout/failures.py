@@ -1,8 +1,9 @@
 """What failed in a step, in one line, and the budget of it."""
 
 import logging
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from agent_rl.core.errors import UserError
 from agent_rl.core.trajectory import Group
@@ -10,6 +11,8 @@ from agent_rl.core.trajectory import Group
 logger = logging.getLogger(__name__)
 Culprits = Mapping[tuple[str, str], int]
 """How often something failed, by its source and its message."""
+_Kind = tuple[str, str]
+_NAMED = 3  # kinds of failures that a line names
 
 
 class FailureBudgetError(UserError):
@@ -39,26 +42,36 @@ def settle(groups: Sequence[Group], retried: Culprits, attempts: int, budget: fl
     episodes = [episode for group in groups for episode in group.episodes]
     failures = [episode[-1].failure for episode in episodes if not episode[-1].usable]
     final = Counter((failure.source, failure.message) for failure in failures if failure is not None)
+    examples: dict[_Kind, str] = {}
     if not final and not retried:
         return
     lost, times = final.total(), "once" if attempts == 1 else f"{attempts} times each"
     if lost > budget * len(episodes):
-        ((source, message), count) = final.most_common(1)[0]
+        kind, count = _kinds(final, examples).most_common(1)[0]
         raise FailureBudgetError(
             f"{lost} of {len(episodes)} episodes failed {times}, more than the budget of {budget:.0%}; "
-            f"the most frequent failure ({count} times) is in '{source}': {message}"
+            f"the most frequent failure ({count} times) is in '{kind[0]}': {examples[kind]}"
         )
-    both = Counter(final)
-    both.update(retried)
+    kinds = _kinds(final, examples) + _kinds(retried, examples)
     logger.warning(
         "%d of %d episodes failed for good and are left out, %d attempts were repeated: %s",
         lost,
         len(episodes),
         sum(retried.values()),
-        _named(both.most_common(3), len(both)),
+        _named(kinds, examples),
     )
 
 
-def _named(culprits: Iterable[tuple[tuple[str, str], int]], kinds: int) -> str:
-    named = [f"{count} x {source}: {message}" for (source, message), count in culprits]
-    return ", ".join(named) + (f" and {kinds - len(named)} other kinds" if kinds > len(named) else "")
+def _kinds(culprits: Culprits, examples: dict[_Kind, str]) -> Counter[_Kind]:
+    """Count failures whose messages differ in numbers only as one, and keep the first message of each kind."""
+    counts: Counter[_Kind] = Counter()
+    for (source, message), count in culprits.items():
+        kind = source, re.sub(r"\d+", "0", message)
+        examples.setdefault(kind, message)
+        counts[kind] += count
+    return counts
+
+
+def _named(kinds: Counter[_Kind], examples: Mapping[_Kind, str]) -> str:
+    named = [f"{count} x {kind[0]}: {examples[kind]}" for kind, count in kinds.most_common(_NAMED)]
+    return ", ".join(named) + (f" and {len(kinds) - len(named)} other kinds" if len(kinds) > len(named) else "")

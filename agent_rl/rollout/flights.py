@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from agent_rl.core.errors import UserError
-from agent_rl.core.outcome import Failure, InfrastructureError
+from agent_rl.core.outcome import Failure, InfrastructureError, told
 from agent_rl.core.trajectory import Group, Trajectory
 from agent_rl.rollout.agents import Plan
 from agent_rl.rollout.engines.base import Host
@@ -52,7 +52,7 @@ class Flight:
         error = None if task.cancelled() else task.exception()
         if error is None and not task.cancelled():
             return task.result()
-        failure = self.overdue or InfrastructureError("rollout", f"{type(error).__name__}: {error}").failure()
+        failure = self.overdue or InfrastructureError("rollout", told(error) if error else "it was cut off").failure()
         return [Trajectory(plan.task.id, plan.sample, attributes=dict(plan.task.attributes), failure=failure)]
 
 

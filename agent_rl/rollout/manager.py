@@ -80,7 +80,7 @@ class RolloutManager:
 
     def close(self) -> None:
         """End the episodes in flight, the engine and the loop; harmless the second time."""
-        if not self._thread.closed:
+        if not self._thread.closed and self._thread.turns():
             self._thread.run(self._rollouts.stop())
         self._thread.close()
 

@@ -44,9 +44,11 @@ class Rollouts:
 
     async def stop(self) -> None:
         """End the episodes in flight and the engine."""
-        if self._feed is not None:
-            await self._feed.close()
-        await self._engine.stop()
+        try:
+            if self._feed is not None:
+                await self._feed.close()
+        finally:
+            await self._engine.stop()
 
     async def play(self, flights: Sequence[Flight], progress: Progress | None = None) -> list[Group]:
         """Play the groups of `flights`, wait for all and return them in order.
@@ -56,14 +58,8 @@ class Rollouts:
             FailureBudgetError: Too many episodes failed for good; the message names the most frequent cause.
         """
         total = sum(len(flight.plans) for flight in flights)
-        changed = asyncio.Event()
-
-        def moved() -> None:
-            if progress:
-                progress(aloft.ended, total)
-            changed.set()
-
-        aloft = Flights(self._runner, self._engine, self._settings.concurrency, moved)
+        seen, changed = 0, asyncio.Event()
+        aloft = Flights(self._runner, self._engine, self._settings.concurrency, changed.set)
         async with self._generating():
             try:
                 aloft.launch(flights)
@@ -71,6 +67,9 @@ class Rollouts:
                     await changed.wait()
                     changed.clear()
                     aloft.check()
+                    while progress and seen < aloft.ended:
+                        seen += 1
+                        progress(seen, total)
             finally:
                 await aloft.drop()
         groups = [flight.whole for flight in flights]

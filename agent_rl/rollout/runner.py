@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
-from agent_rl.core.outcome import BrokenEnvironmentError
 from agent_rl.core.trajectory import Trajectory
 from agent_rl.envs.base import AgentEnv
 from agent_rl.rollout.agents import MakeAgent, Plan
@@ -62,15 +61,8 @@ class Runner:
         return parts
 
     async def _attempt(self, plan: Plan) -> list[Trajectory]:
-        try:
-            env = self._make_env()
-        except Exception as error:
-            self._engine.close(plan.name)
-            failed = Trajectory(plan.task.id, plan.sample)
-            failed.failure = BrokenEnvironmentError("environment", f"{type(error).__name__}: {error}").failure()
-            return [failed]
         agent = self._make_agent(plan, self.paused)
-        episode = Episode(plan, env, agent, self._settings.limits, self.paused)
+        episode = Episode(plan, self._make_env, agent, self._settings.limits, self.paused)
         self.playing[plan.name] = episode
         try:
             return await episode.play()

@@ -8,9 +8,9 @@ from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ValidationError, create_model
 
-from agent_rl.core.deadlines import waiting_for, within
+from agent_rl.core.deadlines import Overdue, waiting_for, within
 from agent_rl.core.message import Message, ToolCall, tool_result
-from agent_rl.core.outcome import BrokenEnvironmentError, EpisodeError, InfrastructureError
+from agent_rl.core.outcome import BrokenEnvironmentError, EpisodeError, InfrastructureError, told
 from agent_rl.core.threads import in_thread
 
 
@@ -66,19 +66,20 @@ class Tool:
         arguments = {name: getattr(values, name) for name in type(values).model_fields}
         try:
             with waiting_for(self.name):
-                result = await within(self.policy.timeout, self._run(arguments))
+                text = await within(self.policy.timeout, self._run(arguments))
         except EpisodeError:
             raise
-        except TimeoutError as error:
+        except Overdue as error:
             raise InfrastructureError(self.name, f"no answer within {self.policy.timeout:g} s") from error
         except Exception as error:
-            raise BrokenEnvironmentError(self.name, f"{type(error).__name__}: {error}") from error
-        return tool_result(_cut(str(result), self.policy.max_chars), call)
+            raise BrokenEnvironmentError(self.name, told(error)) from error
+        return tool_result(text, call)
 
-    async def _run(self, arguments: dict[str, Any]) -> Any:
+    async def _run(self, arguments: dict[str, Any]) -> str:
+        """Return what the function returns as text, made and cut where the function runs: it may be of any size."""
         if inspect.iscoroutinefunction(self.function):
-            return await self.function(**arguments)
-        return await in_thread(lambda: self.function(**arguments))
+            return _cut(str(await self.function(**arguments)), self.policy.max_chars)
+        return await in_thread(lambda: _cut(str(self.function(**arguments)), self.policy.max_chars))
 
 
 def tool(

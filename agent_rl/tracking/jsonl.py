@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from agent_rl.core.files import write_text_atomic
+from agent_rl.core.files import storing, write_text_atomic
 
 
 class JsonlTracker:
@@ -22,7 +22,7 @@ class JsonlTracker:
     def log(self, step: int, metrics: dict[str, float]) -> None:
         """Append a line and wait until the disk has it."""
         finite = {key: value if math.isfinite(value) else None for key, value in metrics.items()}
-        with self.path.open("a", encoding="utf-8") as file:
+        with storing(self.path), self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step} | finite) + "\n")
             file.flush()
             os.fsync(file.fileno())

@@ -120,6 +120,12 @@ class RunFolder:
         """The folder of the evaluations' trajectories."""
         return self.path / "evaluations"
 
+    def drop_after(self, step: int) -> None:
+        """Remove the trajectories of steps after `step`, which a resumed run will play again, others perhaps."""
+        for file in self.trajectories.glob("step_*"):
+            if file > self.trajectories_file(step):
+                file.unlink()
+
     def trajectories_file(self, step: int) -> Path:
         """The file of the trajectories of one training step."""
         return self.trajectories / f"step_{step:06d}.jsonl.zst"

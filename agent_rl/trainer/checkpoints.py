@@ -7,7 +7,7 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
-from agent_rl.core.files import read_json, write_json_atomic
+from agent_rl.core.files import StorageError, read_json, storing, write_json_atomic
 from agent_rl.tracking.run_folder import RunFolder
 from agent_rl.trainer.workers import PolicyWorker
 
@@ -20,16 +20,24 @@ def prepare_checkpoint(
     """Write the checkpoint of `step` (steps done) beside its place and return where; `commit_checkpoint` moves it.
 
     `feed` is where the rollouts stand, so that a resumed run loses no task.
+
+    Raises:
+        StorageError: It cannot be written, and what there was of it is gone.
     """
     work = folder.checkpoints / f".step_{step:06d}"
     shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    policy.save(work)
-    tokenizer.save_pretrained(work)
-    write_json_atomic(work / _FEED, feed)
-    for file in work.iterdir():
-        with file.open("rb") as written:
-            os.fsync(written.fileno())
+    try:
+        with storing(work):
+            work.mkdir(parents=True)
+            policy.save(work)
+            tokenizer.save_pretrained(work)
+            write_json_atomic(work / _FEED, feed)
+            for file in work.iterdir():
+                with file.open("rb") as written:
+                    os.fsync(written.fileno())
+    except StorageError:
+        shutil.rmtree(work, ignore_errors=True)
+        raise
     return work
 
 

@@ -3,6 +3,7 @@
 import resource
 import sys
 from collections import Counter
+from typing import Any
 
 from agent_rl.core.outcome import StopReason
 from agent_rl.evaluation.harness import mean, success_by_attribute
@@ -13,16 +14,14 @@ from agent_rl.rollout.feed import Rollout
 def rollout_metrics(rollout: Rollout, version: int, success_at: float) -> dict[str, float]:
     """Return reward, success (also by attribute), lengths, stop reasons, failures and staleness of a rollout.
 
-    Groups that taught nothing and were replaced are among them: the figures say how good the policy is.
+    Groups that taught nothing and were replaced are among them: the figures say how good the policy is. What is a mean
+    over usable episodes is absent when there were none, so that an outage does not look like a reward of 0.
     """
     groups = [*rollout.groups, *rollout.dropped]
     every = [episode for group in groups for episode in group.episodes]
     usable = [episode for group in groups for episode in group.usable]
     counts = [describe(episode) for episode in usable]
-    metrics = {
-        "reward/mean": mean(count["reward"] for count in counts),
-        "success/mean": mean(count["reward"] >= success_at for count in counts),
-    }
+    metrics = _means(counts, success_at) if usable else {}
     for name, values in success_by_attribute(usable, success_at).items():
         metrics |= {f"success/{name}={value}": share for value, share in values.items()}
     components = sorted({name for episode in usable for part in episode for name in part.components})
@@ -30,14 +29,7 @@ def rollout_metrics(rollout: Rollout, version: int, success_at: float) -> dict[s
         f"reward/{name}": mean(sum(part.components.get(name, 0.0) for part in episode) for episode in usable)
         for name in components
     }
-    metrics |= {
-        "reward/groups_with_signal": mean(group.informative for group in groups),
-        "turns/mean": mean(count["turns"] for count in counts),
-        "tokens/mean": mean(count["tokens"] for count in counts),
-        "tokens/action_mean": mean(count["action_tokens"] for count in counts),
-        "tools/calls_mean": mean(count["tool_calls"] for count in counts),
-        "tools/invalid_mean": mean(count["invalid_calls"] for count in counts),
-    }
+    metrics["reward/groups_with_signal"] = mean(group.informative for group in groups)
     stops = Counter(episode[-1].stop for episode in every)
     metrics |= {
         f"stop/{reason}": stops[reason] / max(1, len(every))
@@ -49,6 +41,18 @@ def rollout_metrics(rollout: Rollout, version: int, success_at: float) -> dict[s
         metrics["rollout/dropped_groups"] = float(len(rollout.dropped))
     causes = Counter(episode[-1].failure.cause for episode in every if episode[-1].failure is not None)
     return metrics | {f"failures/{cause}": float(count) for cause, count in causes.items()}
+
+
+def _means(counts: list[dict[str, Any]], success_at: float) -> dict[str, float]:
+    return {
+        "reward/mean": mean(count["reward"] for count in counts),
+        "success/mean": mean(count["reward"] >= success_at for count in counts),
+        "turns/mean": mean(count["turns"] for count in counts),
+        "tokens/mean": mean(count["tokens"] for count in counts),
+        "tokens/action_mean": mean(count["action_tokens"] for count in counts),
+        "tools/calls_mean": mean(count["tool_calls"] for count in counts),
+        "tools/invalid_mean": mean(count["invalid_calls"] for count in counts),
+    }
 
 
 def _staleness(rollout: Rollout, version: int) -> dict[str, float]:

@@ -39,6 +39,7 @@ def train(config: TrainConfig, folder: RunFolder, console: Console, facts: dict[
     if first > config.trainer.steps:
         raise UserError(f"the run has {first} steps already, more than trainer.steps={config.trainer.steps}")
     truncate_after(folder.metrics_jsonl, first)
+    folder.drop_after(first)
     model_settings = config.model.model_copy(update={"path": str(begun[0])}) if begun else config.model
     model, tokenizer = load_model(model_settings)
     env = config.env.build()

@@ -28,7 +28,7 @@ def play_parts(env, engine, renderer, limits: Limits | None = None) -> list[Traj
     engine.open("e")
 
     async def episode() -> list[Trajectory]:
-        return await Episode(plan, env, TokenAgent(engine, renderer, limits, plan), limits).play()
+        return await Episode(plan, lambda: env, TokenAgent(engine, renderer, limits, plan), limits).play()
 
     return asyncio.run(episode())
 

@@ -4,10 +4,10 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from agent_rl.core.deadlines import waiting_for, within
+from agent_rl.core.deadlines import Overdue, waiting_for, within
 from agent_rl.core.limits import Limits
 from agent_rl.core.message import Message
-from agent_rl.core.outcome import InfrastructureError, StopReason
+from agent_rl.core.outcome import EpisodeError, InfrastructureError, StopReason, told
 from agent_rl.core.seeds import derive
 from agent_rl.core.trajectory import Origin, Segment, Trajectory
 from agent_rl.rollout.agents.base import Action, Plan
@@ -54,9 +54,13 @@ class TokenAgent:
         try:
             with waiting_for("the engine"):
                 said = await within(self._limits.turn_seconds, self._sample(number, most), self._paused)
-        except TimeoutError as error:
+        except Overdue as error:
             overdue = f"turn {number + 1} was not sampled within {self._limits.turn_seconds:g} s"
             raise InfrastructureError("engine", overdue) from error
+        except EpisodeError:
+            raise
+        except Exception as error:  # whatever an engine raises, the environment has not done it
+            raise InfrastructureError("engine", told(error)) from error
         self._append(Segment(Origin.ACTION, tuple(said.tokens), tuple(said.logprobs), tuple(said.weight_versions)))
         message = self._renderer.parse(said.tokens)
         if said.finish is Finish.STOP:
