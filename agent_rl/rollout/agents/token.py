@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from agent_rl.core.deadlines import Overdue, waiting_for, within
+from agent_rl.core.errors import UserError
 from agent_rl.core.limits import Limits
 from agent_rl.core.message import Message
 from agent_rl.core.outcome import EpisodeError, InfrastructureError, StopReason, told
@@ -57,7 +58,7 @@ class TokenAgent:
         except Overdue as error:
             overdue = f"turn {number + 1} was not sampled within {self._limits.turn_seconds:g} s"
             raise InfrastructureError("engine", overdue) from error
-        except EpisodeError:
+        except (EpisodeError, UserError):
             raise
         except Exception as error:  # whatever an engine raises, the environment has not done it
             raise InfrastructureError("engine", told(error)) from error
