@@ -39,7 +39,9 @@ async def within(seconds: float, work: Awaitable[T], paused: Callable[[], float]
             if allowed <= 0:
                 raise Overdue
     finally:
-        if not task.done():
+        if task.done():
+            _forget(task)  # a caller that was cancelled at this very moment does not ask
+        else:
             task.cancel()
             task.add_done_callback(_forget)
 
