@@ -1,33 +1,50 @@
-"""Deadlines: what is abandoned is forgotten, whatever becomes of it."""
+"""Deadlines: they hold, they are told apart from time-outs of the work, and nothing that is abandoned complains."""
 
 import asyncio
 import gc
-from typing import Any
+import logging
 
 import pytest
 
-from agent_rl.core.deadlines import within
+from agent_rl.core.deadlines import Overdue, within
+from agent_rl.core.virtual_time import VirtualTimeLoop
 
 
-def test_work_that_fails_in_the_moment_its_caller_is_cancelled_leaves_no_complaint():
-    complaints: list[dict[str, Any]] = []
+def run(work):
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        return runner.run(work)
 
-    async def fail(when: asyncio.Event) -> None:
-        await when.wait()
+
+def test_a_deadline_that_passed_is_not_a_time_out_of_the_work():
+    async def silent() -> None:
+        raise TimeoutError("of its own")
+
+    with pytest.raises(Overdue):
+        run(within(5, asyncio.sleep(6)))
+    with pytest.raises(TimeoutError, match="of its own") as caught:
+        run(within(5, silent()))
+    assert not isinstance(caught.value, Overdue)
+
+
+def test_work_that_cancels_itself_does_not_cancel_who_waits():
+    async def gone() -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(RuntimeError, match="it cancelled itself"):
+        run(within(5, gone()))
+
+
+def test_work_that_fails_as_its_caller_is_cancelled_leaves_no_complaint(caplog):
+    async def fails() -> None:
         raise ValueError("too late")
 
-    async def run() -> None:
-        asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
-        when = asyncio.Event()
-        work = asyncio.ensure_future(fail(when))
-        caller = asyncio.create_task(within(60, work))
-        await asyncio.sleep(0)
-        work.add_done_callback(lambda _, caller=caller: caller.cancel())  # behind the caller's wake-up, before it runs
-        when.set()
-        with pytest.raises(asyncio.CancelledError):
-            await caller
-        del work, caller
-        gc.collect()
+    async def cancelled() -> None:
+        waiting = asyncio.create_task(within(5, fails()))
+        await asyncio.sleep(0)  # it has begun its work, which has not run yet
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
 
-    asyncio.run(run())
-    assert complaints == []
+    with caplog.at_level(logging.ERROR):
+        run(cancelled())
+        gc.collect()
+    assert caplog.text == ""
