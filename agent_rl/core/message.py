@@ -29,10 +29,14 @@ class InvalidToolCall(TypedDict):
 
 
 class Message(TypedDict):
-    """A chat message. Assistant messages may carry `tool_calls`, tool messages answer one by `tool_call_id`."""
+    """A chat message. Assistant messages may carry `tool_calls`, tool messages answer one by `tool_call_id`.
+
+    `reasoning_content` is what the assistant thought before it said `content`.
+    """
 
     role: Role
     content: str
+    reasoning_content: NotRequired[str]
     tool_calls: NotRequired[list[ToolCall]]
     invalid_tool_calls: NotRequired[list[InvalidToolCall]]
     tool_call_id: NotRequired[str]

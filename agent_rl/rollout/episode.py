@@ -90,7 +90,7 @@ class Episode:
             episode=plan.name,
             tokens=self._tokens,
             max_new_tokens=max_new_tokens,
-            stop_tokens=frozenset([self._renderer.stop_token]),
+            stop_tokens=self._renderer.stop_tokens,
             seed=derive(plan.seed, "turn", number),
             sampling=plan.sampling,
         )
@@ -125,7 +125,7 @@ class Episode:
             return StopReason.ANSWERED
         if truncated or last:
             return StopReason.TURN_LIMIT
-        tokens = self._renderer.observation(observation)
+        tokens = self._renderer.observation(observation, self._tokens[-1])
         if len(self._tokens) + len(tokens) >= self._limits.episode_tokens:
             return StopReason.EPISODE_LENGTH
         self._append(Segment(Origin.OBSERVATION, tuple(tokens)))

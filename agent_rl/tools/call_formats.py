@@ -11,6 +11,11 @@ from agent_rl.core.registry import Registry
 class CallFormat(Protocol):
     """One family's way of writing calls; `parse(write(message))` gives the message back."""
 
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The control texts that `write` writes."""
+        ...
+
     def write(self, message: Message) -> str:
         """Return the text of an assistant message with its calls."""
         ...
@@ -26,6 +31,11 @@ class Hermes:
 
     opening: str = "<tool_call>"
     closing: str = "</tool_call>"
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The control texts that `write` writes."""
+        return self.opening, self.closing
 
     def write(self, message: Message) -> str:
         """Return the content, then each call between its tags."""

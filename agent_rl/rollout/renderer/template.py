@@ -1,0 +1,170 @@
+"""A tokenizer's chat template, told apart from the peculiarities of its family."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from transformers import PreTrainedTokenizerBase
+
+from agent_rl.core.errors import UserError
+from agent_rl.core.message import Message, assistant, tool_call, user
+from agent_rl.rollout.renderer.families import Family
+from agent_rl.rollout.renderer.settings import RendererSettings
+from agent_rl.rollout.renderer.shapes import Plain
+
+_CLOCK = re.compile(r"""strftime_now\(\s*(["'])(.*?)\1\s*\)""")
+_SWITCHES = (
+    ("enable_thinking", True, False),
+    ("thinking", True, False),
+    ("reasoning_effort", "high", "low"),
+    ("reasoning_effort", "high", "none"),
+)
+TOOL = {
+    "type": "function",
+    "function": {
+        "name": "look",
+        "description": "Look.",
+        "parameters": {"type": "object", "properties": {"at": {"type": "string"}}, "required": ["at"]},
+    },
+}
+
+
+class ChatTemplate:
+    """Renders conversations as text: the reference that tokens are proved against."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, family: Family, settings: RendererSettings) -> None:
+        """Find how the template wants calls and ids, and how it is told to think.
+
+        Raises:
+            UserError: The template asks for the time, or cannot be told whether to think.
+        """
+        self._tokenizer = tokenizer
+        self._text = _dated(template_of(tokenizer), settings.date)
+        self._variables = {**family.variables}
+        self._short_ids = True
+        self._texts_as_arguments = False
+        if settings.thinking is not None:
+            self._variables |= self._switched(settings.thinking)
+        self.writes_calls = self._find_calls()
+
+    def render(self, messages: Sequence[Plain | Message], tools: list[dict[str, Any]], opening: bool) -> str:
+        """Return the text of a conversation, with the opening of the assistant's turn if `opening`.
+
+        Messages of the user in a row become one, with a blank line between, where the template wants turns.
+
+        Raises:
+            UserError: The template refuses the conversation.
+        """
+        plain = [self._plain(message) for message in messages]
+        try:
+            return self._apply(plain, tools, opening)
+        except Exception as error:  # templates are programs: whatever they raise is a refusal
+            merged = _merged(plain)
+            if len(merged) < len(plain):
+                return self.render(merged, tools, opening)
+            roles = ", ".join(message["role"] for message in plain)
+            raise UserError(f"the chat template refuses a conversation of {roles}: {error}") from error
+
+    def _apply(self, messages: list[Plain], tools: list[dict[str, Any]], opening: bool) -> str:
+        rendered = self._tokenizer.apply_chat_template(
+            messages,
+            tools=tools or None,
+            chat_template=self._text,
+            add_generation_prompt=opening,
+            tokenize=False,
+            **self._variables,
+        )
+        return str(rendered)
+
+    def _plain(self, message: Plain | Message) -> Plain:
+        """Return a message as the template wants it."""
+        plain: Plain = {field: value for field, value in message.items() if field != "invalid_tool_calls"}
+        if "reasoning_content" in plain:
+            plain["thinking"] = plain["reasoning_content"]  # what gpt-oss calls it
+        if "tool_call_id" in plain:
+            plain["tool_call_id"] = self._id(plain["tool_call_id"])
+        if "tool_calls" in plain:
+            plain["tool_calls"] = [self._call(call) for call in plain["tool_calls"]]
+        return plain
+
+    def _call(self, call: Mapping[str, Any]) -> dict[str, Any]:
+        function = call["function"]
+        arguments = function["arguments"]
+        if not self._texts_as_arguments and isinstance(arguments, str):
+            arguments = json.loads(arguments or "{}")
+        return {**call, "id": self._id(call["id"]), "function": {"name": function["name"], "arguments": arguments}}
+
+    def _id(self, text: str) -> str:
+        """Return an id of nine letters or digits where the template insists on that (Mistral), else the id."""
+        if self._short_ids or re.fullmatch(r"[A-Za-z0-9]{9}", text):
+            return text
+        return re.sub(r"[^A-Za-z0-9]", "", text)[-9:].rjust(9, "0")
+
+    def _find_calls(self) -> bool:
+        """Find a way to give the template a tool call that it writes; return whether there is one."""
+        said = [user("u"), assistant("", [tool_call("namePROBE", {"at": "valuePROBE"})])]
+        for self._short_ids in (True, False):
+            for self._texts_as_arguments in (False, True):
+                try:
+                    text = self._apply([self._plain(message) for message in said], [TOOL], False)
+                except Exception:  # not this way
+                    continue
+                if "namePROBE" in text and '\\"at\\"' not in text and "valuePROBE" in text:
+                    return True
+        self._short_ids, self._texts_as_arguments = True, False
+        return False
+
+    def _switched(self, thinking: bool) -> dict[str, Any]:
+        """Return the variable that switches thinking on or off: the first that makes a difference."""
+        for name, on, off in _SWITCHES:
+            texts = []
+            for value in (on, off):
+                self._variables[name] = value
+                try:
+                    texts.append(self.render([user("u")], [], True))
+                except UserError:  # not a value that it knows
+                    texts.clear()
+                    break
+            del self._variables[name]
+            if len(set(texts)) == 2:
+                return {name: on if thinking else off}
+        raise UserError("renderer.thinking: the chat template has no switch for thinking")
+
+
+def template_of(tokenizer: PreTrainedTokenizerBase) -> str:
+    """Return the tokenizer's chat template; of several, the one for tools.
+
+    Raises:
+        UserError: There is none.
+    """
+    template = tokenizer.chat_template
+    if isinstance(template, dict):
+        template = template.get("tool_use", template.get("default"))
+    if not template:
+        raise UserError(f"the tokenizer of {tokenizer.name_or_path or 'this model'} has no chat template")
+    return str(template)
+
+
+def _dated(template: str, date: str) -> str:
+    """Write the day into the template in the place of the clock."""
+    try:
+        day = datetime.fromisoformat(date)
+    except ValueError as error:
+        raise UserError(f"renderer.date: {error}") from error
+    template = _CLOCK.sub(lambda found: json.dumps(day.strftime(found[2])), template)
+    if "strftime_now(" in template:
+        raise UserError("the chat template writes the time into prompts, so that they cannot be repeated")
+    return template
+
+
+def _merged(messages: Sequence[Plain]) -> list[Plain]:
+    """Join messages of the user in a row, and those of the system."""
+    merged: list[Plain] = []
+    for message in messages:
+        if merged and message["role"] == merged[-1]["role"] and message["role"] in ("user", "system"):
+            merged[-1] = {**merged[-1], "content": f"{merged[-1]['content']}\n\n{message['content']}"}
+        else:
+            merged.append({**message})
+    return merged
