@@ -14,9 +14,7 @@ class Family:
     Attributes:
         name: Its name.
         marks: Texts that every chat template of the family holds.
-        call_format: How its models write tool calls, where the template does not tell.
-        stops: Texts of the tokens that end an action, where the end-of-sequence token and the token that the template
-            writes after the assistant's content are not all, or not right.
+        call_format: How its models write tool calls, where the template does not tell, and the tokens that end a turn.
         instead: Stop tokens to what the template writes in their place once the conversation goes on.
         thoughts: The texts around a thought, as the policy samples them.
         variables: What the template is told beside messages and tools.
@@ -26,7 +24,6 @@ class Family:
     name: str
     marks: tuple[str, ...]
     call_format: str = "hermes"
-    stops: tuple[str, ...] = ()
     instead: Mapping[str, str] = field(default_factory=dict)
     thoughts: tuple[str, str] = ("<think>", "</think>")
     variables: Mapping[str, Any] = field(default_factory=dict)
@@ -40,16 +37,14 @@ FAMILIES: tuple[Family, ...] = (
         "gpt_oss",
         ("<|start|>", "<|channel|>", "<|return|>"),
         call_format="gpt_oss",
-        stops=("<|return|>", "<|call|>"),
         instead={"<|return|>": "<|end|>"},
         thoughts=("<|channel|>analysis<|message|>", "<|end|><|start|>assistant"),
     ),
-    Family("glm", ("[gMASK]", "<|observation|>"), call_format="glm", stops=("<|user|>", "<|observation|>")),
+    Family("glm", ("[gMASK]", "<|observation|>"), call_format="glm"),
     Family(
         "gemma4",
         ("<|turn>", "<turn|>", "<|tool_response>"),
         call_format="gemma",
-        stops=("<turn|>", "<|tool_response>"),
         thoughts=("<|channel>thought\n", "<channel|>"),
     ),
     Family("gemma", ("<start_of_turn>", "<end_of_turn>"), call_format="gemma"),
@@ -63,7 +58,6 @@ FAMILIES: tuple[Family, ...] = (
         "llama3",
         ("<|start_header_id|>", "<|eot_id|>"),
         call_format="llama3_json",
-        stops=("<|eot_id|>", "<|eom_id|>"),
         instead={"<|eom_id|>": "<|eot_id|>"},
         variables={"date_string": "26 Jul 2024"},
     ),

@@ -14,7 +14,7 @@ from agent_rl.rollout.renderer.settings import RendererSettings
 from agent_rl.rollout.renderer.shapes import Slot, derive, guarded, key, unguarded
 from agent_rl.rollout.renderer.template import TOOL, ChatTemplate, template_of
 from agent_rl.rollout.renderer.turns import Turns
-from agent_rl.tools.call_formats import CALL_FORMATS
+from agent_rl.tools.call_formats import CALL_FORMATS, detect
 
 _Shape = list[str | int | Slot]
 _MOST_SHAPES = 1024
@@ -43,12 +43,15 @@ class Renderer:
         written = template_of(tokenizer)
         self.tokenizer = tokenizer
         self.family = family_of(written, settings.family)
-        self.format = CALL_FORMATS[settings.call_format if settings.call_format != "auto" else self.family.call_format]
+        shown = detect(written) or self.family.call_format
+        self.format = CALL_FORMATS[shown if settings.call_format == "auto" else settings.call_format]
         self._encoder = Encoder(tokenizer)
-        self._template = ChatTemplate(tokenizer, self.family, settings)
-        self._turns = Turns(self._template, self.family, self._encoder.control, tokenizer.eos_token)
+        self._template = ChatTemplate(tokenizer, self.family, self.format, settings)
         added = self._encoder.added
-        self.stop_tokens = frozenset(added[text] for text in self._turns.stops if text in added)
+        stops = (tokenizer.eos_token, *CALL_FORMATS[self.family.call_format].stops, *self.format.stops)
+        known = [stop for stop in stops if stop in added]
+        self._turns = Turns(self._template, self.family, self._encoder.control, known)
+        self.stop_tokens = frozenset(added[text] for text in self._turns.stops)
         self._instead = {added[a]: added[b] for a, b in self.family.instead.items() if a in added and b in added}
         self._tags = any_of(tag for tag in self.format.tags if tag in added)
         self._begun = self._turns.opening()
@@ -63,7 +66,7 @@ class Renderer:
             tools: The schemas of the tools, in the OpenAI format; empty for none.
 
         Raises:
-            UserError: The template refuses the messages, or shows the policy no tools where there are some.
+            UserError: The template refuses the messages.
         """
         shape = self._shape(("prompt", key(messages), json.dumps(tools)), lambda: self._first(messages, tools))
         return self._fill(shape or [], messages)
@@ -79,7 +82,7 @@ class Renderer:
         Raises:
             UserError: The template cannot be extended by such messages.
         """
-        shape = self._shape(("observation", key(messages)), lambda: self._compiled(self._turns.between(messages))) or []
+        shape = self._shape(("observation", key(messages)), lambda: self._between(messages)) or []
         if after is not None and shape[0] in (after, self._instead.get(after)):
             return self._fill(shape[1:], messages, before=after)
         return self._fill(shape, messages)
@@ -93,7 +96,10 @@ class Renderer:
             field for field in ("content", "reasoning_content", "tool_calls") if str(message.get(field) or "").strip()
         )
         shape = self._shape(("action", fields), lambda: self._compiled_action(fields))
-        calls = self._encoder.split(self.format.write(assistant("", message.get("tool_calls"))), self._tags)
+        if "tool_calls" in message:
+            calls = [{**call, "id": self._template.call_id(call["id"])} for call in message["tool_calls"]]
+            message = {**message, "tool_calls": calls}
+        written = self._encoder.split(self.format.write(assistant("", message.get("tool_calls"))), self._tags)
         if shape is None:
             texts = self._encoder.split(self.format.write(message).removeprefix(self._begun), self._tags)
             return [*self._encoder.encode(texts), self._stop(bool(message.get("tool_calls")))]
@@ -102,7 +108,7 @@ class Renderer:
             if not isinstance(part, Slot):
                 parts.append(part)
             else:
-                parts += calls if part.field == "tool_calls" else [part.text([message])]
+                parts += written if part.field == "tool_calls" else [part.text([message])]
         return self._encoder.encode(parts)
 
     def parse(self, tokens: Sequence[int]) -> Message:
@@ -117,7 +123,7 @@ class Renderer:
     def _stop(self, calls: bool) -> int:
         """Return the token that ends an action."""
         ending = tool_result("x", tool_call("look", {})) if calls and self._template.writes_calls else user("x")
-        shape = self._compiled(self._turns.between([ending]))
+        shape = self._between([ending])
         written = next(part for part in shape if isinstance(part, int))
         return next((sampled for sampled, stands in self._instead.items() if stands == written), written)
 
@@ -133,11 +139,11 @@ class Renderer:
         safe_tools, texts = guarded(tools, self._encoder.control)
         safe, more = guarded([{**message} for message in messages], self._encoder.control, len(texts))
         parts = derive(lambda plain: self._template.render(plain, safe_tools, opening=True), safe)
-        if tools and self._template.render(safe, [], opening=True) == self._template.render(safe, safe_tools, True):
-            raise UserError(
-                "the chat template does not show tools to the model; an environment with tools needs one that does"
-            )
         return self._compiled(parts, texts + more)
+
+    def _between(self, messages: Sequence[Message]) -> _Shape:
+        safe, texts = guarded([{**message} for message in messages], self._encoder.control)
+        return self._compiled(self._turns.between(safe), texts)
 
     def _compiled_action(self, fields: frozenset[str]) -> _Shape | None:
         parts = self._turns.action(fields, self.format)

@@ -42,6 +42,11 @@ def mark(message: int, letter: str = "c") -> str:
     return f"{_MARK}x{message}{letter}x"
 
 
+def marks_in(text: str) -> list[str]:
+    """Return the marks that a text holds."""
+    return [found[0] for found in _SLOTS.finditer(text)]
+
+
 def marked(messages: Sequence[Message | Plain], first: int = 0) -> list[Plain]:
     """Put marks in the place of contents, names and thoughts.
 
@@ -159,8 +164,8 @@ _EDGES: tuple[Change, ...] = (
 )
 _WRITINGS: tuple[Change, ...] = (
     lambda text: text,
-    lambda text: json.dumps(text, ensure_ascii=False),
-    lambda text: json.dumps(text),
+    lambda text: json.dumps(text, ensure_ascii=False)[1:-1],  # the quotes are the template's
+    lambda text: json.dumps(text)[1:-1],
 )
 
 

@@ -9,10 +9,11 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from agent_rl.core.errors import UserError
-from agent_rl.core.message import Message, assistant, tool_call, user
+from agent_rl.core.message import Message, assistant, tool_call, tool_result, user
 from agent_rl.rollout.renderer.families import Family
 from agent_rl.rollout.renderer.settings import RendererSettings
 from agent_rl.rollout.renderer.shapes import Plain
+from agent_rl.tools.call_formats import CallFormat
 
 _CLOCK = re.compile(r"""strftime_now\(\s*(["'])(.*?)\1\s*\)""")
 _SWITCHES = (
@@ -34,43 +35,56 @@ TOOL = {
 class ChatTemplate:
     """Renders conversations as text: the reference that tokens are proved against."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, family: Family, settings: RendererSettings) -> None:
-        """Find how the template wants calls and ids, and how it is told to think.
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        family: Family,
+        call_format: CallFormat,
+        settings: RendererSettings,
+    ) -> None:
+        """Find how the template wants tools, calls and ids, and how it is told to think.
 
         Raises:
             UserError: The template asks for the time, or cannot be told whether to think.
         """
         self._tokenizer = tokenizer
+        self._format = call_format
         self._text = _dated(template_of(tokenizer), settings.date)
         self._variables = {**family.variables}
         self._short_ids = True
         self._texts_as_arguments = False
+        self._shows_tools = self._hears_tools = True
         if settings.thinking is not None:
             self._variables |= self._switched(settings.thinking)
+        self._shows_tools = self.render([user("u")], [], True) != self.render([user("u")], [TOOL], True)
         self.writes_calls = self._find_calls()
+        self._hears_tools = self._find_results()
 
-    def render(self, messages: Sequence[Plain | Message], tools: list[dict[str, Any]], opening: bool) -> str:
+    def render(self, messages: Sequence[Plain | Message], tools: Sequence[dict[str, Any]], opening: bool) -> str:
         """Return the text of a conversation, with the opening of the assistant's turn if `opening`.
 
-        Messages of the user in a row become one, with a blank line between, where the template wants turns.
+        Where the template has no place for tools, the first message describes them and the user tells their results.
+        Where it wants turns, messages of the user in a row become one, and those of the system the beginning of it.
 
         Raises:
             UserError: The template refuses the conversation.
         """
         plain = [self._plain(message) for message in messages]
-        try:
-            return self._apply(plain, tools, opening)
-        except Exception as error:  # templates are programs: whatever they raise is a refusal
-            merged = _merged(plain)
-            if len(merged) < len(plain):
-                return self.render(merged, tools, opening)
-            roles = ", ".join(message["role"] for message in plain)
-            raise UserError(f"the chat template refuses a conversation of {roles}: {error}") from error
+        if tools and not self._shows_tools:
+            plain, tools = _told(plain, described(tools, self._format)), ()
+        refusal: Exception | None = None
+        for attempt in (plain, _merged(plain), _merged(_without_system(plain))):
+            try:
+                return self._apply(attempt, tools, opening)
+            except Exception as error:  # templates are programs: whatever they raise is a refusal
+                refusal = refusal or error
+        roles = ", ".join(message["role"] for message in plain)
+        raise UserError(f"the chat template refuses a conversation of {roles}: {refusal}") from refusal
 
-    def _apply(self, messages: list[Plain], tools: list[dict[str, Any]], opening: bool) -> str:
+    def _apply(self, messages: list[Plain], tools: Sequence[dict[str, Any]], opening: bool) -> str:
         rendered = self._tokenizer.apply_chat_template(
             messages,
-            tools=tools or None,
+            tools=list(tools) or None,
             chat_template=self._text,
             add_generation_prompt=opening,
             tokenize=False,
@@ -84,9 +98,11 @@ class ChatTemplate:
         if "reasoning_content" in plain:
             plain["thinking"] = plain["reasoning_content"]  # what gpt-oss calls it
         if "tool_call_id" in plain:
-            plain["tool_call_id"] = self._id(plain["tool_call_id"])
+            plain["tool_call_id"] = self.call_id(plain["tool_call_id"])
         if "tool_calls" in plain:
             plain["tool_calls"] = [self._call(call) for call in plain["tool_calls"]]
+        if plain["role"] == "tool" and not self._hears_tools:
+            return {"role": "user", "content": f"<tool_response>\n{plain['content']}\n</tool_response>"}
         return plain
 
     def _call(self, call: Mapping[str, Any]) -> dict[str, Any]:
@@ -94,9 +110,9 @@ class ChatTemplate:
         arguments = function["arguments"]
         if not self._texts_as_arguments and isinstance(arguments, str):
             arguments = json.loads(arguments or "{}")
-        return {**call, "id": self._id(call["id"]), "function": {"name": function["name"], "arguments": arguments}}
+        return {**call, "id": self.call_id(call["id"]), "function": {"name": function["name"], "arguments": arguments}}
 
-    def _id(self, text: str) -> str:
+    def call_id(self, text: str) -> str:
         """Return an id of nine letters or digits where the template insists on that (Mistral), else the id."""
         if self._short_ids or re.fullmatch(r"[A-Za-z0-9]{9}", text):
             return text
@@ -115,6 +131,15 @@ class ChatTemplate:
                     return True
         self._short_ids, self._texts_as_arguments = True, False
         return False
+
+    def _find_results(self) -> bool:
+        """Return whether the template writes tool messages."""
+        call = tool_call("look", {"at": "x"})
+        said = assistant("", [call]) if self.writes_calls else assistant("x")
+        try:
+            return "resultPROBE" in self.render([user("u"), said, tool_result("resultPROBE", call)], [], True)
+        except UserError:
+            return False
 
     def _switched(self, thinking: bool) -> dict[str, Any]:
         """Return the variable that switches thinking on or off: the first that makes a difference."""
@@ -159,11 +184,30 @@ def _dated(template: str, date: str) -> str:
     return template
 
 
-def _merged(messages: Sequence[Plain]) -> list[Plain]:
-    """Join messages of the user in a row, and those of the system."""
+def described(tools: Sequence[dict[str, Any]], call_format: CallFormat) -> str:
+    """Return a text that says which tools there are and how to call one."""
+    listed = "\n".join(json.dumps(tool, ensure_ascii=False) for tool in tools)
+    example = call_format.write(assistant("", [tool_call("name", {"argument": "value"})]))
+    return f"You can call these tools:\n{listed}\n\nTo call one, write:\n{example}"
+
+
+def _told(messages: list[Plain], text: str) -> list[Plain]:
+    """Say `text` at the end of the system message, or before all else."""
+    if messages and messages[0]["role"] == "system":
+        first = {**messages[0], "content": f"{messages[0]['content']}\n\n{text}"}
+        return [first, *messages[1:]]
+    return [{"role": "system", "content": text}, *messages]
+
+
+def _without_system(messages: list[Plain]) -> list[Plain]:
+    return [{**message, "role": "user"} if message["role"] == "system" else message for message in messages]
+
+
+def _merged(messages: list[Plain]) -> list[Plain]:
+    """Join messages of the user in a row, with a blank line between."""
     merged: list[Plain] = []
     for message in messages:
-        if merged and message["role"] == merged[-1]["role"] and message["role"] in ("user", "system"):
+        if merged and message["role"] == merged[-1]["role"] == "user":
             merged[-1] = {**merged[-1], "content": f"{merged[-1]['content']}\n\n{message['content']}"}
         else:
             merged.append({**message})

@@ -12,7 +12,7 @@ from agent_rl.core.errors import UserError
 from agent_rl.core.message import Message, ToolCall, assistant, tool_call, user
 from agent_rl.rollout.renderer.encoding import any_of
 from agent_rl.rollout.renderer.families import Family
-from agent_rl.rollout.renderer.shapes import Plain, Slot, cut, derive, mark, marked
+from agent_rl.rollout.renderer.shapes import Plain, Slot, cut, derive, mark, marked, marks_in
 from agent_rl.rollout.renderer.template import TOOL, ChatTemplate
 from agent_rl.tools.call_formats import CallFormat
 
@@ -23,23 +23,27 @@ _SAID, _SAID_AGAIN = 901, 902
 class Turns:
     """Reads turns off a template."""
 
-    def __init__(self, template: ChatTemplate, family: Family, control: re.Pattern[str], eos: str | None) -> None:
+    def __init__(
+        self, template: ChatTemplate, family: Family, control: re.Pattern[str], stops: Sequence[str]
+    ) -> None:
         """Find the texts of the tokens that end an action, `stops`.
 
         Args:
             template: The template.
             family: What it does not show.
             control: Matches the control tokens.
-            eos: The text of the tokenizer's end-of-sequence token.
+            stops: Those that are known to.
 
         Raises:
             UserError: The template does not end the assistant's turn with a control token.
         """
         self._template, self._family = template, family
-        self.stops = tuple(dict.fromkeys([*family.stops, *([eos] if eos else [])]))
+        self.stops = tuple(stops)
         self._ends = any_of([*self.stops, *family.instead.values()])
         text = template.render([_asked(), assistant(mark(_SAID)), user(mark(0))], [], opening=True)
-        _, _, after = text.partition(mark(_SAID))
+        _, heard, after = text.partition(mark(_SAID))
+        if not heard:
+            raise UserError("the chat template leaves out the text of assistant messages")
         written = self._ends.match(after) or control.match(after)
         if written is None:
             raise UserError("the chat template does not close the assistant's turn with its end-of-turn token")
@@ -48,9 +52,9 @@ class Turns:
             self._ends = any_of([*self.stops, *family.instead.values()])
 
     def bare(self, text: str) -> str:
-        """Return a text without thoughts, without one that is only begun, and without white space around them."""
+        """Return a text without thoughts, without one that is only begun, and without the white space behind them."""
         begin, end = map(re.escape, self._family.thoughts)
-        return re.sub(rf"\s*{begin}.*?(?:{end}\s*|\Z)", "", text, flags=re.DOTALL)
+        return re.sub(rf"{begin}.*?(?:{end}\s*|\Z)", "", text, flags=re.DOTALL)
 
     def opening(self) -> str:
         """Return the beginning of a thought that stands at the end of every prompt, or `""`."""
@@ -59,9 +63,13 @@ class Turns:
             call = tool_call("look", {"at": "x"})
             answer: Message = {"role": "tool", "content": "x", "tool_call_id": call["id"], "name": "look"}
             texts.append(self._template.render([user("u"), assistant("", [call]), answer], [], opening=True))
-        begin, end = self._family.thoughts
-        begun = {text[at:] if (at := text.rfind(begin)) > text.rfind(end) else "" for text in texts}
+        begun = {self._begun(text) for text in texts}
         return begun.pop() if len(begun) == 1 else ""
+
+    def _begun(self, prompt: str) -> str:
+        begin, end = self._family.thoughts
+        at = prompt.rfind(begin)
+        return prompt[at:] if at > prompt.rfind(end) else ""
 
     def between(self, messages: Sequence[Message]) -> list[str | Slot]:
         """Return what the template writes from the end token of an action to the beginning of the next one.
@@ -107,7 +115,7 @@ class Turns:
                 continue
             at = max(text.rfind(spoken) + len(spoken) for spoken in _marks(said))
             found = self._ends.search(text, at)
-            heard = [text.find(m["content"], at) for m in messages if m["content"].strip()]
+            heard = [text.find(spoken, at) for message in messages for spoken in marks_in(message["content"])]
             if found and found.start() <= min(heard, default=len(text)) and (said.get("tool_calls") or found.start() == at):
                 return text[: found.start()], text[found.start() :], said
         raise refusal
@@ -142,7 +150,8 @@ class Turns:
         if "reasoning_content" in fields:
             said["reasoning_content"] = mark(0, "r")
         if "tool_calls" in fields:
-            said["tool_calls"] = [tool_call(mark(_CALLED, "n"), {"at": mark(_CALLED, "a")})]
+            call = tool_call(mark(_CALLED, "n"), {"at": mark(_CALLED, "a")})
+            said["tool_calls"] = [{**call, "id": self._template.call_id(call["id"])}]
         try:
             text = self._template.render([_asked(), said], [], opening=False)
         except UserError:
@@ -162,8 +171,7 @@ class Turns:
         prompt = self._template.render([_asked()], [], opening=True)
         if text.startswith(prompt):
             return text[len(prompt) :]
-        begun = self.opening()
-        at = prompt.rfind(begun) if begun else len(prompt)
+        at = len(prompt) - len(self._begun(prompt))
         if not thinks or at == len(prompt) or mark(0, "r") in text or not text.startswith(prompt[:at]):
             return None
         return f"{mark(0, 'r')}\n{self._family.thoughts[1]}\n\n{text[at:]}"  # the template writes no thoughts
