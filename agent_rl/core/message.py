@@ -29,10 +29,14 @@ class InvalidToolCall(TypedDict):
 
 
 class Message(TypedDict):
-    """A chat message. Assistant messages may carry `tool_calls`, tool messages answer one by `tool_call_id`."""
+    """A chat message. Assistant messages may carry `tool_calls`, tool messages answer one by `tool_call_id`.
+
+    `reasoning_content` is what an assistant thought before it spoke; it is there, be it empty, if it wrote a thought.
+    """
 
     role: Role
     content: str
+    reasoning_content: NotRequired[str]
     tool_calls: NotRequired[list[ToolCall]]
     invalid_tool_calls: NotRequired[list[InvalidToolCall]]
     tool_call_id: NotRequired[str]
