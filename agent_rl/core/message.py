@@ -31,7 +31,7 @@ class InvalidToolCall(TypedDict):
 class Message(TypedDict):
     """A chat message. Assistant messages may carry `tool_calls`, tool messages answer one by `tool_call_id`.
 
-    `reasoning_content` is what the assistant thought before it said `content`.
+    `reasoning_content` is what an assistant thought before it spoke; it is there, be it empty, if it wrote a thought.
     """
 
     role: Role
