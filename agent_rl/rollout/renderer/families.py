@@ -1,5 +1,6 @@
 """What a chat template does not show by itself, for each model family. All else is derived from the template."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,6 +29,17 @@ class Family:
     thoughts: tuple[str, str] = ("<think>", "</think>")
     variables: Mapping[str, Any] = field(default_factory=dict)
     waived: Mapping[str, str] = field(default_factory=dict)
+
+    def bare(self, text: str) -> str:
+        """Return a text without thoughts, without one that is only begun, and without the white space behind them."""
+        begin, end = map(re.escape, self.thoughts)
+        return re.sub(rf"{begin}.*?(?:{end}\s*|\Z)", "", text, flags=re.DOTALL)
+
+    def begun(self, prompt: str) -> str:
+        """Return the beginning of a thought at the end of a prompt, or `""`."""
+        begin, end = self.thoughts
+        at = prompt.rfind(begin)
+        return prompt[at:] if at > prompt.rfind(end) else ""
 
 
 GENERIC = Family("generic", ())

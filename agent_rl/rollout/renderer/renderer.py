@@ -8,6 +8,7 @@ from transformers import PreTrainedTokenizerBase
 
 from agent_rl.core.errors import UserError
 from agent_rl.core.message import Message, assistant, tool_call, tool_result, user
+from agent_rl.rollout.renderer.actions import Actions
 from agent_rl.rollout.renderer.encoding import Encoder, any_of
 from agent_rl.rollout.renderer.families import family_of
 from agent_rl.rollout.renderer.settings import RendererSettings
@@ -18,6 +19,7 @@ from agent_rl.tools.call_formats import CALL_FORMATS, detect
 
 _Shape = list[str | int | Slot]
 _MOST_SHAPES = 1024
+_SPOKEN = ("content", "reasoning_content", "tool_calls")
 
 
 class Renderer:
@@ -51,10 +53,11 @@ class Renderer:
         stops = (tokenizer.eos_token, *CALL_FORMATS[self.family.call_format].stops, *self.format.stops)
         known = [stop for stop in stops if stop in added]
         self._turns = Turns(self._template, self.family, self._encoder.control, known)
+        self._actions = Actions(self._template, self.family, self._turns, self.format)
         self.stop_tokens = frozenset(added[text] for text in self._turns.stops)
         self._instead = {added[a]: added[b] for a, b in self.family.instead.items() if a in added and b in added}
         self._tags = any_of(tag for tag in self.format.tags if tag in added)
-        self._begun = self._turns.opening()
+        self._begun = self._actions.begun()
         self._shapes: dict[Hashable, _Shape | None] = {}
         self._prove()
 
@@ -92,23 +95,20 @@ class Renderer:
 
         The tags of calls and thoughts become their tokens; special tokens that a text spells out stay plain text.
         """
-        fields = frozenset(
-            field for field in ("content", "reasoning_content", "tool_calls") if str(message.get(field) or "").strip()
-        )
+        fields = frozenset(field for field in _SPOKEN if str(message.get(field) or "").strip())
         shape = self._shape(("action", fields), lambda: self._compiled_action(fields))
-        if "tool_calls" in message:
-            calls = [{**call, "id": self._template.call_id(call["id"])} for call in message["tool_calls"]]
-            message = {**message, "tool_calls": calls}
-        written = self._encoder.split(self.format.write(assistant("", message.get("tool_calls"))), self._tags)
+        calls = message.get("tool_calls", [])
+        said: Message = {**message, "tool_calls": [{**c, "id": self._template.call_id(c["id"])} for c in calls]}
         if shape is None:
-            texts = self._encoder.split(self.format.write(message).removeprefix(self._begun), self._tags)
-            return [*self._encoder.encode(texts), self._stop(bool(message.get("tool_calls")))]
+            texts = self._encoder.split(self.format.write(said).removeprefix(self._begun), self._tags)
+            return self._encoder.encode([*texts, self._encoder.added[self._actions.ending(bool(calls))]])
         parts: list[str | int] = []
         for part in shape:
-            if not isinstance(part, Slot):
-                parts.append(part)
+            if isinstance(part, Slot) and part.field == "tool_calls":
+                written = self.format.write(assistant("", said["tool_calls"]))
+                parts += self._encoder.split(part.change(written) if part.change else written, self._tags)
             else:
-                parts += written if part.field == "tool_calls" else [part.text([message])]
+                parts.append(part.text([message]) if isinstance(part, Slot) else part)
         return self._encoder.encode(parts)
 
     def parse(self, tokens: Sequence[int]) -> Message:
@@ -119,13 +119,6 @@ class Renderer:
     def count(self, text: str) -> int:
         """Return the number of tokens of a text."""
         return len(self._encoder.encode_text(text))
-
-    def _stop(self, calls: bool) -> int:
-        """Return the token that ends an action."""
-        ending = tool_result("x", tool_call("look", {})) if calls and self._template.writes_calls else user("x")
-        shape = self._between([ending])
-        written = next(part for part in shape if isinstance(part, int))
-        return next((sampled for sampled, stands in self._instead.items() if stands == written), written)
 
     def _shape(self, name: Hashable, make: Callable[[], _Shape | None]) -> _Shape | None:
         if name not in self._shapes:
@@ -146,7 +139,7 @@ class Renderer:
         return self._compiled(self._turns.between(safe), texts)
 
     def _compiled_action(self, fields: frozenset[str]) -> _Shape | None:
-        parts = self._turns.action(fields, self.format)
+        parts = self._actions.shape(fields)
         return None if parts is None else self._compiled(parts)
 
     def _compiled(self, parts: Sequence[str | Slot], guards: Sequence[str] = ()) -> _Shape:
@@ -204,7 +197,7 @@ class Renderer:
         expected = self.tokenizer.encode(text, add_special_tokens=False)
         if tokens == expected:
             return
-        ours, theirs = (self._turns.bare(self._encoder.decode(some)) for some in (tokens, expected))
+        ours, theirs = (self.family.bare(self._encoder.decode(some)) for some in (tokens, expected))
         if ours == theirs and len(messages) > 1:
             return
         at = next((i for i, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), min(len(ours), len(theirs)))

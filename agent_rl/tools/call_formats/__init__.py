@@ -11,7 +11,7 @@ from agent_rl.tools.call_formats.gpt_oss import GptOss
 from agent_rl.tools.call_formats.hermes import Hermes
 from agent_rl.tools.call_formats.kimi import Kimi
 from agent_rl.tools.call_formats.llama3_json import Llama3Json
-from agent_rl.tools.call_formats.mistral import Mistral, MistralArgs
+from agent_rl.tools.call_formats.mistral import Mistral, MistralArgs, MistralIds
 from agent_rl.tools.call_formats.pythonic import Lfm2, Pythonic
 from agent_rl.tools.call_formats.qwen3_coder import Qwen3Coder
 from agent_rl.tools.call_formats.search_r1 import SearchR1
@@ -26,6 +26,7 @@ CALL_FORMATS.register("pythonic", Pythonic())
 CALL_FORMATS.register("lfm2", Lfm2())
 CALL_FORMATS.register("mistral", Mistral())
 CALL_FORMATS.register("mistral_args", MistralArgs())
+CALL_FORMATS.register("mistral_ids", MistralIds())
 CALL_FORMATS.register("deepseek", DeepSeek())
 CALL_FORMATS.register("deepseek_v31", DeepSeekV31())
 CALL_FORMATS.register("glm", Glm())

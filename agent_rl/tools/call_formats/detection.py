@@ -6,6 +6,7 @@ _MARKS = (
     ("deepseek", ("<｜tool▁calls▁begin｜>", "```json")),
     ("deepseek_v31", ("<｜tool▁calls▁begin｜>",)),
     ("kimi", ("<|tool_calls_section_begin|>",)),
+    ("mistral_ids", ("[TOOL_CALLS]", "[CALL_ID]", "[ARGS]")),
     ("mistral_args", ("[TOOL_CALLS]", "[ARGS]")),
     ("mistral", ("[TOOL_CALLS]",)),
     ("lfm2", ("<|tool_call_start|>",)),

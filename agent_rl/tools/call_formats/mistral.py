@@ -12,6 +12,7 @@ from agent_rl.tools.call_formats.thinking import Thinking
 
 _CALLS = "[TOOL_CALLS]"
 _ARGUMENTS = "[ARGS]"
+_CALL_ID = "[CALL_ID]"
 _THINKING = Thinking("[THINK]", "[/THINK]", inside="", after="")
 _ID = re.compile(r"[A-Za-z0-9]{9}")
 _HEAD = re.compile(r"([^\[{]*)(?:\[CALL_ID\]([^\[{]*))?(?:\[ARGS\])?")
@@ -61,11 +62,26 @@ class MistralArgs(Mistral):
     tags = (_CALLS, _ARGUMENTS, "[THINK]", "[/THINK]")
 
     def _write(self, message: Message) -> str:
-        calls = [
-            f"{_CALLS}{call['function']['name']}{_ARGUMENTS}{guarded(call['function']['arguments'], self.tags)}"
-            for call in message.get("tool_calls", [])
-        ]
+        calls = [f"{_CALLS}{self._call(call)}" for call in message.get("tool_calls", [])]
         return _THINKING.write(message) + message["content"] + "".join(calls)
+
+    def _call(self, call: ToolCall) -> str:
+        arguments = guarded(call["function"]["arguments"], self.tags)
+        return f"{call['function']['name']}{_ARGUMENTS}{arguments}"
+
+
+class MistralIds(MistralArgs):
+    """`[TOOL_CALLS]name[CALL_ID]id[ARGS]{…}`: the form of Mistral Small 3.2 and Magistral 1.
+
+    An id of nine letters and digits is written and kept. Reads and guards as `MistralArgs` does.
+    """
+
+    tags = (_CALLS, _CALL_ID, _ARGUMENTS, "[THINK]", "[/THINK]")
+
+    def _call(self, call: ToolCall) -> str:
+        name, _, arguments = super()._call(call).partition(_ARGUMENTS)
+        identity = f"{_CALL_ID}{call['id']}" if _ID.fullmatch(call["id"]) else ""
+        return f"{name}{identity}{_ARGUMENTS}{arguments}"
 
 
 def _read_list(turn: Turn, block: str) -> int:

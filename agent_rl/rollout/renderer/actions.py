@@ -1,0 +1,106 @@
+"""How a chat template writes what the assistant says: the text that a policy samples."""
+
+import re
+from collections.abc import Sequence
+
+from agent_rl.core.errors import UserError
+from agent_rl.core.message import assistant, tool_call, tool_result, user
+from agent_rl.rollout.renderer.families import Family
+from agent_rl.rollout.renderer.shapes import Change, Plain, Slot, cut, mark
+from agent_rl.rollout.renderer.template import ChatTemplate
+from agent_rl.rollout.renderer.turns import Turns, asked
+from agent_rl.tools.call_formats import CallFormat
+
+_CALLED = 910  # the number of marks that stand for no message
+_LETTERS = {"content": "c", "reasoning_content": "r"}
+
+
+class Actions:
+    """Reads actions off a template; the calls in them are written by a call format."""
+
+    def __init__(self, template: ChatTemplate, family: Family, turns: Turns, call_format: CallFormat) -> None:
+        """Read off `template`, whose actions end as `turns` say."""
+        self._template, self._family, self._turns, self._format = template, family, turns, call_format
+        self._prompt = template.render([asked()], [], opening=True)
+
+    def begun(self) -> str:
+        """Return the beginning of a thought that stands at the end of every prompt, or `""`."""
+        prompts = [self._prompt]
+        if self._template.writes_calls:
+            call = tool_call("look", {"at": "x"})
+            result = tool_result("x", call)
+            prompts.append(self._template.render([user("u"), assistant("", [call]), result], [], opening=True))
+        begun = {self._family.begun(prompt) for prompt in prompts}
+        return begun.pop() if len(begun) == 1 else ""
+
+    def ending(self, calls: bool) -> str:
+        """Return the text of the token that ends an action: one with calls, or words alone."""
+        call = tool_call("look", {"at": "x"})
+        answer: Plain = {**(tool_result(mark(0), call) if calls and self._template.writes_calls else user(mark(0)))}
+        written = self._turns.after([asked()], [answer])[1]
+        found = self._turns.ends.match(written)
+        assert found is not None  # that is where `after` begins
+        return next((sampled for sampled, stands in self._family.instead.items() if stands == found[0]), found[0])
+
+    def shape(self, fields: frozenset[str]) -> list[str | Slot] | None:
+        """Return how the template writes an assistant message with these fields, from the prompt to its end token.
+
+        `Slot(0, "tool_calls")` is the place of what the call format writes of the calls alone. None when the template
+        has no place for one of the fields, or writes calls in another way.
+        """
+        shape = self._shape(fields)
+        if shape is None and "reasoning_content" not in fields:  # close a thought that the prompt has opened
+            shape = self._shape(fields | {"reasoning_content"})
+        return shape
+
+    def _shape(self, fields: frozenset[str]) -> list[str | Slot] | None:
+        said: Plain = {"role": "assistant", "content": ""}
+        said |= {field: mark(0, letter) for field, letter in _LETTERS.items() if field in fields}
+        if "tool_calls" in fields:
+            call = tool_call(mark(_CALLED, "n"), {"at": mark(_CALLED)})
+            said["tool_calls"] = [{**call, "id": self._template.call_id(call["id"])}]
+        try:
+            text = self._template.render([asked(), said], [], opening=False)
+        except UserError:
+            return None
+        spoken, change = self._spoken(text, "reasoning_content" in fields), None
+        if spoken is not None and "tool_calls" in fields:
+            spoken, change = self._with_calls(spoken, self._format.write(assistant("", said["tool_calls"])))
+        parts = cut(spoken or "")
+        if sorted(part.field for part in parts if isinstance(part, Slot)) != sorted(fields):
+            return None
+        return self._ended([_changed(part, change) for part in parts], "tool_calls" in fields)
+
+    def _spoken(self, text: str, thinks: bool) -> str | None:
+        """Return what the assistant adds to the prompt when the conversation is `text`."""
+        if text.startswith(self._prompt):
+            return text[len(self._prompt) :]
+        before = self._prompt.removesuffix(self._family.begun(self._prompt))
+        if not thinks or before == self._prompt or mark(0, "r") in text or not text.startswith(before):
+            return None
+        closing = self._family.thoughts[1]
+        return f"{mark(0, 'r')}\n{closing}\n\n{text[len(before) :]}"  # the template shows no thoughts, the model has them
+
+    def _with_calls(self, spoken: str, written: str) -> tuple[str, Change | None]:
+        """Put a mark in the place of calls; some templates leave out the space that the format has behind a tag."""
+        if written in spoken:
+            return spoken.replace(written, mark(0, "t")), None
+        tags = re.compile(f"({'|'.join(map(re.escape, self._format.tags)) or '(?!)'}) ")
+
+        def tight(text: str) -> str:
+            return tags.sub(r"\1", text)
+
+        return spoken.replace(tight(written), mark(0, "t")), tight
+
+    def _ended(self, parts: Sequence[str | Slot], calls: bool) -> list[str | Slot] | None:
+        """Cut what the assistant said behind its end token; add the next role's where that ends a turn."""
+        last = max((i for i, part in enumerate(parts) if isinstance(part, Slot)), default=-1)
+        tail = "".join(part for part in parts[last + 1 :] if isinstance(part, str))
+        found = self._turns.ends.search(tail)
+        if found is None:
+            return [*parts, self.ending(calls)]
+        return None if found.start() and not calls else [*parts[: last + 1], tail[: found.end()]]
+
+
+def _changed(part: str | Slot, change: Change | None) -> str | Slot:
+    return part._replace(change=change) if isinstance(part, Slot) and part.field == "tool_calls" else part
