@@ -70,9 +70,9 @@ def sequence(demonstration: Demonstration, renderer: Renderer) -> tuple[list[int
     mask = [False] * len(tokens)
     at = first
     while at < len(messages):
-        action = renderer.action(messages[at])
+        action = renderer.action(messages[at], tokens)
         end = next((i for i in range(at + 1, len(messages)) if messages[i]["role"] == "assistant"), len(messages))
-        observation = renderer.observation(messages[at + 1 : end]) if end > at + 1 else []
+        observation = renderer.observation(messages[at + 1 : end], action[-1]) if end > at + 1 else []
         tokens += action + observation
         mask += [True] * len(action) + [False] * len(observation)
         at = end

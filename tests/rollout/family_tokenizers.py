@@ -7,7 +7,7 @@ those of the family's tokenizer configuration. The templates are read from the p
 from dataclasses import dataclass
 from functools import cache
 
-from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from tests.reference_templates import template
@@ -146,7 +146,6 @@ def tokenizer_for(name: str, text: str | None = None) -> PreTrainedTokenizerBase
 
 def _tokenizer(control: Control, text: str) -> PreTrainedTokenizerBase:
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.normalizer = normalizers.NFC()
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()

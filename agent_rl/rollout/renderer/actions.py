@@ -22,16 +22,16 @@ class Actions:
         """Read off `template`, whose actions end as `turns` say."""
         self._template, self._family, self._turns, self._format = template, family, turns, call_format
         self._prompt = template.render([asked()], [], opening=True)
+        self.begun = family.begun(self._prompt)
 
-    def begun(self) -> str:
+    def always_begun(self) -> str:
         """Return the beginning of a thought that stands at the end of every prompt, or `""`."""
-        prompts = [self._prompt]
-        if self._template.writes_calls:
-            call = tool_call("look", {"at": "x"})
-            result = tool_result("x", call)
-            prompts.append(self._template.render([user("u"), assistant("", [call]), result], [], opening=True))
-        begun = {self._family.begun(prompt) for prompt in prompts}
-        return begun.pop() if len(begun) == 1 else ""
+        if not self._template.writes_calls:
+            return self.begun
+        call = tool_call("look", {"at": "x"})
+        conversation = [user("u"), assistant("", [call]), tool_result("x", call)]
+        begun = self._family.begun(self._template.render(conversation, [], opening=True))
+        return self.begun if begun == self.begun else ""
 
     def ending(self, calls: bool) -> str:
         """Return the text of the token that ends an action: one with calls, or words alone."""
@@ -42,18 +42,22 @@ class Actions:
         assert found is not None  # that is where `after` begins
         return next((sampled for sampled, stands in self._family.instead.items() if stands == found[0]), found[0])
 
-    def shape(self, fields: frozenset[str]) -> list[str | Slot] | None:
+    def shape(self, fields: frozenset[str], begun: str) -> list[str | Slot] | None:
         """Return how the template writes an assistant message with these fields, from the prompt to its end token.
 
         `Slot(0, "tool_calls")` is the place of what the call format writes of the calls alone. None when the template
         has no place for one of the fields, or writes calls in another way.
+
+        Args:
+            fields: The fields that say something.
+            begun: The beginning of a thought at the end of the prompt, or `""`.
         """
-        shape = self._shape(fields)
-        if shape is None and "reasoning_content" not in fields:  # close a thought that the prompt has opened
-            shape = self._shape(fields | {"reasoning_content"})
+        shape = self._shape(fields, begun)
+        if shape is None and begun and "reasoning_content" not in fields:  # what is begun must be closed
+            shape = self._shape(fields | {"reasoning_content"}, begun)
         return shape
 
-    def _shape(self, fields: frozenset[str]) -> list[str | Slot] | None:
+    def _shape(self, fields: frozenset[str], begun: str) -> list[str | Slot] | None:
         said: Plain = {"role": "assistant", "content": ""}
         said |= {field: mark(0, letter) for field, letter in _LETTERS.items() if field in fields}
         if "tool_calls" in fields:
@@ -63,7 +67,7 @@ class Actions:
             text = self._template.render([asked(), said], [], opening=False)
         except UserError:
             return None
-        spoken, change = self._spoken(text, "reasoning_content" in fields), None
+        spoken, change = self._spoken(text, "reasoning_content" in fields, begun), None
         if spoken is not None and "tool_calls" in fields:
             spoken, change = self._with_calls(spoken, self._format.write(assistant("", said["tool_calls"])))
         parts = cut(spoken or "")
@@ -71,15 +75,16 @@ class Actions:
             return None
         return self._ended([_changed(part, change) for part in parts], "tool_calls" in fields)
 
-    def _spoken(self, text: str, thinks: bool) -> str | None:
-        """Return what the assistant adds to the prompt when the conversation is `text`."""
-        if text.startswith(self._prompt):
-            return text[len(self._prompt) :]
-        before = self._prompt.removesuffix(self._family.begun(self._prompt))
-        if not thinks or before == self._prompt or mark(0, "r") in text or not text.startswith(before):
+    def _spoken(self, text: str, thinks: bool, begun: str) -> str | None:
+        """Return what the assistant adds to a prompt when the conversation is `text`."""
+        before = self._prompt.removesuffix(self.begun)
+        if not text.startswith(before):
             return None
-        closing = self._family.thoughts[1]
-        return f"{mark(0, 'r')}\n{closing}\n\n{text[len(before) :]}"  # the template shows no thoughts, the model has them
+        spoken = text[len(before) :]
+        if thinks and mark(0, "r") not in spoken:  # the template shows no thoughts, but the model has them
+            begin, end = self._family.thoughts
+            spoken = f"{begin}\n{mark(0, 'r')}\n{end}\n\n{spoken}"
+        return spoken.removeprefix(begun) if spoken.startswith(begun) else None
 
     def _with_calls(self, spoken: str, written: str) -> tuple[str, Change | None]:
         """Put a mark in the place of calls; some templates leave out the space that the format has behind a tag."""

@@ -37,9 +37,8 @@ class Family:
 
     def begun(self, prompt: str) -> str:
         """Return the beginning of a thought at the end of a prompt, or `""`."""
-        begin, end = self.thoughts
-        at = prompt.rfind(begin)
-        return prompt[at:] if at > prompt.rfind(end) else ""
+        found = re.search(rf"{re.escape(self.thoughts[0])}\s*\Z", prompt)
+        return found[0] if found else ""
 
 
 GENERIC = Family("generic", ())
@@ -59,7 +58,7 @@ FAMILIES: tuple[Family, ...] = (
         call_format="gemma",
         thoughts=("<|channel>thought\n", "<channel|>"),
     ),
-    Family("gemma", ("<start_of_turn>", "<end_of_turn>"), call_format="gemma"),
+    Family("gemma", ("<start_of_turn>", "<end_of_turn>")),
     Family(
         "deepseek",
         ("<｜User｜>", "<｜Assistant｜>"),
@@ -78,7 +77,10 @@ FAMILIES: tuple[Family, ...] = (
         ("[INST]", "[/INST]"),
         call_format="mistral",
         thoughts=("[THINK]", "[/THINK]"),
-        waived={"tools": "before version 13 the template moves the tools to the last user message; they stay here"},
+        waived={
+            "first": "before version 13 the template moves the tools, and before version 7 the system message as well, "
+            "to the last message of the user; here they stay where they were"
+        },
     ),
     Family("qwen3_coder", ("<|im_start|>", "<function="), call_format="qwen3_coder"),
     Family("qwen", ("<|im_start|>", "<tool_call>")),

@@ -19,6 +19,7 @@ from agent_rl.tools.call_formats import CALL_FORMATS, detect
 
 _Shape = list[str | int | Slot]
 _MOST_SHAPES = 1024
+_LONGEST_OPENING = 32
 _SPOKEN = ("content", "reasoning_content", "tool_calls")
 
 
@@ -57,7 +58,7 @@ class Renderer:
         self.stop_tokens = frozenset(added[text] for text in self._turns.stops)
         self._instead = {added[a]: added[b] for a, b in self.family.instead.items() if a in added and b in added}
         self._tags = any_of(tag for tag in self.format.tags if tag in added)
-        self._begun = self._actions.begun()
+        self._begun = self._actions.always_begun()
         self._shapes: dict[Hashable, _Shape | None] = {}
         self._prove()
 
@@ -90,17 +91,27 @@ class Renderer:
             return self._fill(shape[1:], messages, before=after)
         return self._fill(shape, messages)
 
-    def action(self, message: Message) -> list[int]:
+    def action(self, message: Message, before: Sequence[int] = ()) -> list[int]:
         """Return the tokens of an assistant message as a policy would sample them, the stop token included.
 
         The tags of calls and thoughts become their tokens; special tokens that a text spells out stay plain text.
+
+        Args:
+            message: The message.
+            before: The tokens of the conversation so far, which may have begun a thought; without, as after a question.
+
+        Raises:
+            ValueError: The call format has no way to write the calls.
         """
         fields = frozenset(field for field in _SPOKEN if str(message.get(field) or "").strip())
-        shape = self._shape(("action", fields), lambda: self._compiled_action(fields))
+        begun = self._actions.begun
+        if before:
+            begun = self.family.begun(self._encoder.decode(before[-_LONGEST_OPENING:]))
+        shape = self._shape(("action", fields, begun), lambda: self._compiled_action(fields, begun))
         calls = message.get("tool_calls", [])
         said: Message = {**message, "tool_calls": [{**c, "id": self._template.call_id(c["id"])} for c in calls]}
         if shape is None:
-            texts = self._encoder.split(self.format.write(said).removeprefix(self._begun), self._tags)
+            texts = self._encoder.split(self.format.write(said).removeprefix(begun), self._tags)
             return self._encoder.encode([*texts, self._encoder.added[self._actions.ending(bool(calls))]])
         parts: list[str | int] = []
         for part in shape:
@@ -138,8 +149,8 @@ class Renderer:
         safe, texts = guarded([{**message} for message in messages], self._encoder.control)
         return self._compiled(self._turns.between(safe), texts)
 
-    def _compiled_action(self, fields: frozenset[str]) -> _Shape | None:
-        parts = self._actions.shape(fields)
+    def _compiled_action(self, fields: frozenset[str], begun: str) -> _Shape | None:
+        parts = self._actions.shape(fields, begun)
         return None if parts is None else self._compiled(parts)
 
     def _compiled(self, parts: Sequence[str | Slot], guards: Sequence[str] = ()) -> _Shape:
@@ -187,7 +198,7 @@ class Renderer:
         tokens, messages = self.prompt(first, tools), [*first]
         self._require_equal(tokens, messages, tools)
         for said, heard in turns:
-            action = self.action(said)
+            action = self.action(said, tokens)
             tokens += action[:-1] + [self._instead.get(action[-1], action[-1])] + self.observation(heard, action[-1])
             messages += [said, *heard]
             self._require_equal(tokens, messages, tools)

@@ -53,7 +53,7 @@ class ChatTemplate:
         self._variables = {**family.variables}
         self._short_ids = True
         self._texts_as_arguments = False
-        self._shows_tools = self._hears_tools = True
+        self._shows_tools = self._hears_tools = self.writes_calls = True
         if settings.thinking is not None:
             self._variables |= self._switched(settings.thinking)
         self._shows_tools = self.render([user("u")], [], True) != self.render([user("u")], [TOOL], True)
@@ -63,7 +63,8 @@ class ChatTemplate:
     def render(self, messages: Sequence[Plain | Message], tools: Sequence[dict[str, Any]], opening: bool) -> str:
         """Return the text of a conversation, with the opening of the assistant's turn if `opening`.
 
-        Where the template has no place for tools, the first message describes them and the user tells their results.
+        Where the template has no place for tools, the first message describes them, calls are written as the content
+        and the user tells their results.
         Where it wants turns, messages of the user in a row become one, and those of the system the beginning of it.
 
         Raises:
@@ -99,6 +100,8 @@ class ChatTemplate:
             plain["thinking"] = plain["reasoning_content"]  # what gpt-oss calls it
         if "tool_call_id" in plain:
             plain["tool_call_id"] = self.call_id(plain["tool_call_id"])
+        if plain.get("tool_calls") and not self.writes_calls:
+            return {"role": "assistant", "content": self._format.write(assistant(plain["content"], plain["tool_calls"]))}
         if "tool_calls" in plain:
             plain["tool_calls"] = [self._call(call) for call in plain["tool_calls"]]
         if plain["role"] == "tool" and not self._hears_tools:

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from agent_rl.core.errors import UserError
-from agent_rl.core.message import Message, ToolCall, assistant, tool_call, user
+from agent_rl.core.message import Message, ToolCall, assistant, system, tool_call, user
 from agent_rl.rollout.renderer.encoding import any_of
 from agent_rl.rollout.renderer.families import Family
 from agent_rl.rollout.renderer.shapes import Plain, Slot, derive, mark, marked, marks_in
 from agent_rl.rollout.renderer.template import TOOL, ChatTemplate
 
 _UNCLOSED = "the chat template does not close the assistant's turn with its end-of-turn token"
-_ASKED, _SAID, _SAID_AGAIN = 900, 901, 902  # numbers of marks that stand for no message of a shape
+_ASKED, _SAID, _SAID_AGAIN, _TOLD = 900, 901, 902, 903  # numbers of marks that stand for no message of a shape
 
 
 class Turns:
@@ -95,8 +95,12 @@ class Turns:
         before, after, said = self.after([asked()], messages)
         self._require_prefix(self._template.render([asked()], [], opening=True), before)
         waived = self._family.waived
-        if "tools" not in waived and self.after([asked()], messages, tools=[TOOL])[1] != after:
-            raise UserError("the chat template moves the tools when messages are added")
+        if "first" not in waived:
+            earlier = [{**system(mark(_TOLD))}, asked()]
+            told, again, _ = self.after(earlier, messages, tools=[TOOL])
+            self._require_prefix(self._template.render(earlier, [TOOL], opening=True), told)
+            if again != after:
+                raise UserError("the chat template moves its beginning when messages are added")
         if "rounds" not in waived:
             all_before, again, _ = self.after([asked(), said, *messages], messages, _SAID_AGAIN)
             self._require_prefix(before + after, all_before)
