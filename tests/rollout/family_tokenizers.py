@@ -160,5 +160,3 @@ def _tokenizer(control: Control, text: str) -> PreTrainedTokenizerBase:
         chat_template=text,
         clean_up_tokenization_spaces=False,
     )
-
-

@@ -26,8 +26,6 @@ class Actions:
 
     def always_begun(self) -> str:
         """Return the beginning of a thought that stands at the end of every prompt, or `""`."""
-        if not self._template.writes_calls:
-            return self.begun
         call = tool_call("look", {"at": "x"})
         conversation = [user("u"), assistant("", [call]), tool_result("x", call)]
         begun = self._family.begun(self._template.render(conversation, [], opening=True))
@@ -83,6 +81,8 @@ class Actions:
         spoken = text[len(before) :]
         if thinks and mark(0, "r") not in spoken:  # the template shows no thoughts, but the model has them
             begin, end = self._family.thoughts
+            if not any(tag in begin for tag in self._format.tags):
+                return None
             spoken = f"{begin}\n{mark(0, 'r')}\n{end}\n\n{spoken}"
         return spoken.removeprefix(begun) if spoken.startswith(begun) else None
 

@@ -32,7 +32,7 @@ class Encoder:
 
     def encode_text(self, text: str) -> list[int]:
         """Return the tokens of a text in which nothing is a control token."""
-        return self._plain.encode(_valid(text), add_special_tokens=False).ids  # type: ignore[no-any-return]
+        return list(self._plain.encode(_valid(text), add_special_tokens=False).ids)
 
     def encode(self, parts: Iterable[str | int], before: int | None = None) -> list[int]:
         """Return the tokens of texts and control tokens in order.

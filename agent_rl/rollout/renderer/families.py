@@ -79,7 +79,9 @@ FAMILIES: tuple[Family, ...] = (
         thoughts=("[THINK]", "[/THINK]"),
         waived={
             "first": "before version 13 the template moves the tools, and before version 7 the system message as well, "
-            "to the last message of the user; here they stay where they were"
+            "to the last message of the user; here they stay where they were",
+            "numbers": "up to version 3 the template writes the result of a tool that is a number without quotes; here "
+            "it is text like any other",
         },
     ),
     Family("qwen3_coder", ("<|im_start|>", "<function="), call_format="qwen3_coder"),

@@ -12,7 +12,7 @@ from agent_rl.rollout.renderer.actions import Actions
 from agent_rl.rollout.renderer.encoding import Encoder, any_of
 from agent_rl.rollout.renderer.families import family_of
 from agent_rl.rollout.renderer.settings import RendererSettings
-from agent_rl.rollout.renderer.shapes import Slot, derive, guarded, key, unguarded
+from agent_rl.rollout.renderer.shapes import Slot, derive, first_difference, guarded, key, unguarded
 from agent_rl.rollout.renderer.template import TOOL, ChatTemplate, template_of
 from agent_rl.rollout.renderer.turns import Turns
 from agent_rl.tools.call_formats import CALL_FORMATS, detect
@@ -176,9 +176,7 @@ class Renderer:
         return shape
 
     def _fill(self, shape: _Shape, messages: Sequence[Message], before: int | None = None) -> list[int]:
-        return self._encoder.encode(
-            [part.text(messages) if isinstance(part, Slot) else part for part in shape], before
-        )
+        return self._encoder.encode([part.text(messages) if isinstance(part, Slot) else part for part in shape], before)
 
     def _prove(self) -> None:
         """Compare short conversations, extended turn by turn, with what the template writes of them.
@@ -199,7 +197,7 @@ class Renderer:
         self._require_equal(tokens, messages, tools)
         for said, heard in turns:
             action = self.action(said, tokens)
-            tokens += action[:-1] + [self._instead.get(action[-1], action[-1])] + self.observation(heard, action[-1])
+            tokens += [*action[:-1], self._instead.get(action[-1], action[-1]), *self.observation(heard, action[-1])]
             messages += [said, *heard]
             self._require_equal(tokens, messages, tools)
 
@@ -211,8 +209,9 @@ class Renderer:
         ours, theirs = (self.family.bare(self._encoder.decode(some)) for some in (tokens, expected))
         if ours == theirs and len(messages) > 1:
             return
-        at = next((i for i, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), min(len(ours), len(theirs)))
+        at = first_difference(ours, theirs)
+        near = slice(max(0, at - 20), at + 40)
         raise UserError(
             "the chat template cannot be followed turn by turn: "
-            f"it writes {theirs[max(0, at - 20) : at + 40]!r} where extending gives {ours[max(0, at - 20) : at + 40]!r}"
+            f"it writes {theirs[near]!r} where extending gives {ours[near]!r}"
         )

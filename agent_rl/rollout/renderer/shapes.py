@@ -8,7 +8,7 @@ to them is refused.
 import json
 import re
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -47,17 +47,15 @@ def marks_in(text: str) -> list[str]:
     return [found[0] for found in _SLOTS.finditer(text)]
 
 
-def marked(messages: Sequence[Message | Plain], first: int = 0) -> list[Plain]:
+def marked(messages: Sequence[Message | Plain]) -> list[Plain]:
     """Put marks in the place of contents, names and thoughts.
 
     White space alone stays, because templates look whether there is something.
     """
     found: list[Plain] = []
-    for number, message in enumerate(messages, first):
+    for number, message in enumerate(messages):
         slots = {
-            field: mark(number, letter)
-            for letter, field in _MARKED.items()
-            if str(message.get(field) or "").strip()
+            field: mark(number, letter) for letter, field in _MARKED.items() if str(message.get(field) or "").strip()
         }
         found.append({**message, **slots})
     return found
@@ -88,25 +86,43 @@ def cut(text: str) -> list[str | Slot]:
 
 
 def derive(
-    render: Callable[[Sequence[Plain]], str], messages: Sequence[Message | Plain], first: int = 0
+    render: Callable[[Sequence[Plain]], str], messages: Sequence[Message | Plain], special: Sequence[str] = ()
 ) -> list[str | Slot]:
     """Return what `render` writes for messages like these, cut at the places of what they say.
 
     Args:
         render: Writes marked messages.
         messages: The messages, with whatever contents.
-        first: The number that marks give to the first one.
+        special: Contents that are proved to be written like any other.
 
     Raises:
         UserError: A content is left out, written twice, or changed in a way that cannot be followed.
     """
-    plain = marked(messages, first)
+    plain = marked(messages)
     parts = cut(render(plain))
-    _check(parts, plain, first)
+    _check(parts, plain)
     for edge in ("\n \u2003", " \n\u2003"):  # learn from the first, prove by the second
-        telling = [_telling(message, edge) for message in plain]
-        parts = _learn(parts, render(telling), {first + i: message for i, message in enumerate(telling)})
+        parts = _learned(parts, plain, render, [f"{edge}{{}}\"\\\n<é>&'{{}}{edge[::-1]}"])
+    return _learned(parts, plain, render, special)
+
+
+def _learned(
+    parts: list[str | Slot], plain: Sequence[Plain], render: Callable[[Sequence[Plain]], str], texts: Sequence[str]
+) -> list[str | Slot]:
+    """Learn from, or prove by, texts in which `{}` is the mark."""
+    for text in texts:
+        telling = [
+            {**message, "content": text.replace("{}", message["content"])} if message["content"].strip() else message
+            for message in plain
+        ]
+        parts = _learn(parts, render(telling), telling)
     return parts
+
+
+def first_difference(text: str, other: str) -> int:
+    """Return the place where two texts part."""
+    pairs = enumerate(zip(text, other, strict=False))
+    return next((place for place, (a, b) in pairs if a != b), min(len(text), len(other)))
 
 
 def guarded(value: Any, control: re.Pattern[str], first: int = 0) -> tuple[Any, list[str]]:
@@ -137,20 +153,13 @@ def unguarded(text: str, texts: Sequence[str]) -> str:
     return text
 
 
-def _check(parts: Sequence[str | Slot], messages: Sequence[Plain], first: int) -> None:
+def _check(parts: Sequence[str | Slot], messages: Sequence[Plain]) -> None:
     slots = [part.message for part in parts if isinstance(part, Slot) and part.field == "content"]
-    for number, message in enumerate(messages, first):
+    for number, message in enumerate(messages):
         times = slots.count(number)
         if message["content"].strip() and times != 1:
             how = "leaves out the text" if times == 0 else f"writes the text {times} times"
             raise UserError(f"the chat template {how} of {message['role']} messages")
-
-
-def _telling(message: Plain, edge: str) -> Plain:
-    """Put a content that shows what happens to white space, quotes and letters outside ASCII in place of the mark."""
-    if not message["content"].strip():
-        return message
-    return {**message, "content": f'{edge}{message["content"]}"\\\n<é>&\'{message["content"]}{edge[::-1]}'}
 
 
 _EDGES: tuple[Change, ...] = (
@@ -179,7 +188,7 @@ def _changes() -> list[Change]:
 _CHANGES = _changes()
 
 
-def _learn(parts: Sequence[str | Slot], text: str, messages: Mapping[int, Plain]) -> list[str | Slot]:
+def _learn(parts: Sequence[str | Slot], text: str, messages: Sequence[Plain]) -> list[str | Slot]:
     """Return `parts` with what was done to each content, so that filled with `messages` they give `text`."""
     learnt: list[str | Slot] = []
     rest = text

@@ -101,7 +101,10 @@ class ChatTemplate:
         if "tool_call_id" in plain:
             plain["tool_call_id"] = self.call_id(plain["tool_call_id"])
         if plain.get("tool_calls") and not self.writes_calls:
-            return {"role": "assistant", "content": self._format.write(assistant(plain["content"], plain["tool_calls"]))}
+            return {
+                "role": "assistant",
+                "content": self._format.write(assistant(plain["content"], plain["tool_calls"])),
+            }
         if "tool_calls" in plain:
             plain["tool_calls"] = [self._call(call) for call in plain["tool_calls"]]
         if plain["role"] == "tool" and not self._hears_tools:

@@ -59,7 +59,7 @@ class MistralArgs(Mistral):
     with JSON escapes.
     """
 
-    tags = (_CALLS, _ARGUMENTS, "[THINK]", "[/THINK]")
+    tags: ClassVar[tuple[str, ...]] = (_CALLS, _ARGUMENTS, "[THINK]", "[/THINK]")
 
     def _write(self, message: Message) -> str:
         calls = [f"{_CALLS}{self._call(call)}" for call in message.get("tool_calls", [])]
