@@ -24,7 +24,7 @@ class Gemma(CallFormat):
     """
 
     tags = ("<|channel>", "<channel|>", "<|tool_call>", "<tool_call|>", _QUOTE)
-    stops = ("<turn|>", "<|tool_response>", "<end_of_turn>")
+    stops = ("<turn|>", "<|tool_response>")
 
     def _write(self, message: Message) -> str:
         calls = "".join(_written(call) for call in message.get("tool_calls", []))

@@ -58,10 +58,11 @@ def test_formats_with_escapes_write_and_read_back_any_arguments(name, data):
 
 @pytest.mark.parametrize("name", ESCAPED)
 @pytest.mark.parametrize("thought", [None, "hm"])
-def test_every_mark_of_every_format_may_stand_in_an_argument(name, thought):
+@pytest.mark.parametrize("content", ["", "So."])
+def test_every_mark_of_every_format_may_stand_in_an_argument(name, thought, content):
     for mark in MARKS:
         message = assistant(
-            "So.", [tool_call("f", {"a": f"x{mark}y", "b": [mark, {"k": mark * 2}, {mark: f"{mark}\n"}]})]
+            content, [tool_call("f", {"a": f"x{mark}y", "b": [mark, {"k": mark * 2}, {mark: f"{mark}\n"}]})]
         )
         if thought and name != "llama3_json":
             message["reasoning_content"] = thought
