@@ -74,6 +74,7 @@ UNITS = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FORMATS)
 def test_long_adversarial_texts_are_read_in_linear_time(name):
     """No clock is read: with a reader of quadratic time this test would not end while anybody waits for it."""
