@@ -24,7 +24,8 @@ class CallFormat(ABC):
     """The control texts that `write` puts into a turn and that are tokens of their own where the tokenizer has them."""
 
     stops: ClassVar[tuple[str, ...]] = ()
-    """The texts of the tokens that may end a turn, the usual one first. A tokenizer has some of them."""
+    """The texts of the tokens that may end a turn, the usual one first. A tokenizer has some of them. Without any, the
+    format goes with models of every family, and the model's own count."""
 
     def write(self, message: Message) -> str:
         """Return the text of an assistant message.

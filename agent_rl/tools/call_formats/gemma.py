@@ -1,5 +1,6 @@
 """Gemma 4. The templates of Gemma 1 to 3 have no tool calls."""
 
+import json
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -24,7 +25,7 @@ class Gemma(CallFormat):
     """
 
     tags = ("<|channel>", "<channel|>", "<|tool_call>", "<tool_call|>", _QUOTE)
-    stops = ("<turn|>", "<|tool_response>", "<end_of_turn>")
+    stops = ("<turn|>", "<|tool_response>")
 
     def _write(self, message: Message) -> str:
         calls = "".join(_written(call) for call in message.get("tool_calls", []))
@@ -51,11 +52,7 @@ def _value(value: Any) -> str:
         return "{" + ",".join(f"{key}:{_value(item)}" for key, item in ordered) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(_value, value)) + "]"
-    return (
-        {True: "true", False: "false", None: "null"}[value]
-        if value is None or value is True or value is False
-        else str(value)
-    )
+    return json.dumps(value) if value is None or isinstance(value, bool) else str(value)
 
 
 def _read(body: str) -> Call:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import partial
 
 from agent_rl.core.message import Message
 from agent_rl.tools.call_formats.base import Call, CallFormat, Schema, Turn
@@ -48,7 +49,7 @@ class GptOss(CallFormat):
             header, begun, body = part.partition(_MESSAGE)
             recipient = _RECIPIENT.search(header)
             if recipient:
-                turn.read(part, lambda part, name=recipient[1]: _read(name, part))  # type: ignore[misc]
+                turn.read(part, partial(_read, recipient[1]))
             elif _CHANNEL not in header:
                 turn.say(header.removeprefix("assistant") + body if number else header + body)
             elif not begun:

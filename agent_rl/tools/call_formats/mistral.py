@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from agent_rl.core.message import Message, ToolCall
 from agent_rl.tools.call_formats.base import CallFormat, Schema, Turn
@@ -91,13 +91,16 @@ def _read_list(turn: Turn, block: str) -> int:
         raise ValueError("the list of tool calls is empty")
     for item in value if isinstance(value, list) else [value]:
         try:
-            identity = item.get("id") if isinstance(item, dict) else None
-            kept = identity if isinstance(identity, str) and _ID.fullmatch(identity) else None
             name, arguments = named_call(item, "arguments")
-            turn.call(name, arguments, kept)
+            turn.call(name, arguments, _identity(item.get("id")))
         except ValueError as error:
             turn.reject(json.dumps(item, ensure_ascii=False), str(error))
     return end
+
+
+def _identity(written: Any) -> str | None:
+    """Return the id that the policy wrote, if it is one of the family's."""
+    return written if isinstance(written, str) and _ID.fullmatch(written) else None
 
 
 def _read_named(turn: Turn, block: str) -> int:
@@ -109,5 +112,5 @@ def _read_named(turn: Turn, block: str) -> int:
     value, end = json_value(block, head.end())
     if not isinstance(value, dict):
         raise ValueError(f"the arguments after {_ARGUMENTS} must be a JSON object")
-    turn.call(head[1].strip(), value, head[2] and head[2].strip())
+    turn.call(head[1].strip(), value, _identity(head[2]))
     return end

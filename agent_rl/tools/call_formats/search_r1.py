@@ -23,7 +23,6 @@ class SearchR1(CallFormat):
     argument: str = "query"
 
     tags = ("<think>", "</think>", "<search>", "</search>", "<answer>", "</answer>")
-    stops = ("</search>", "</answer>")
 
     def _write(self, message: Message) -> str:
         calls = []

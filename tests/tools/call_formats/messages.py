@@ -12,9 +12,11 @@ TAGS = sorted({tag for name in CALL_FORMATS for tag in (*CALL_FORMATS[name].tags
 MARKS = [
     *TAGS, "<function=f>", "</function>", "<parameter=a>", "</parameter>", "<|python_start|>", "<|python_end|>",
     "[CALL_ID]", "<|constrain|>", " to=functions.f", "commentary json", "analysis", "final", "call:f{", "functions.f:0",
-    "```python\n", "```json\n", "\n```", "```", '{"name": "f", "arguments": {"a": 1}}', '{"name": "f", "parameters": {}}',
-    '[f(a=1, b="x")]', "[f(", "\n[f(", "\\u003c", "\\x3c", "\\", "'", '"', "{", "}", "[", "]", "(", ")", ",", ";", ":",
-    "=", "\n", "\n\n", " ", "null", "None", "true", "5", "NaN", "-inf", "1e999", "é", "日本", "🦊", "\x00", "<", ">", "|",
+    "```python\n", "```json\n", "\n```", "```", '{"name": "f", "arguments": {"a": 1}}',
+    '{"name": "f", "parameters": {}}', '[f(a=1, b="x")]', "[f(", "\n[f(", "\\u003c", "\\x3c",
+    "\\", "'", '"', "{", "}", "[", "]", "(", ")", ",", ";",
+    ":", "=", "\n", "\n\n", " ", "null", "None", "true", "5", "NaN", "-inf", "1e999", "é", "日本", "🦊", "\x00", "<",
+    ">", "|",
 ]  # fmt: skip
 HARMLESS = st.text(st.characters(codec="utf-8", exclude_characters="<>[]{}()`|\x00", exclude_categories=["Zs", "Cc"]))
 ADVERSARIAL = st.lists(st.sampled_from(MARKS) | st.text(max_size=4), max_size=10).map("".join)

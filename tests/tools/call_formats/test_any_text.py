@@ -67,12 +67,14 @@ LONG = 200_000
 UNITS = [
     *MARKS, "<tool_call>\n<function=a>\n<parameter=b>\n", "<parameter=b>1</parameter>", "<arg_key>a</arg_key>",
     "<arg_key>a</arg_key><arg_value>b</arg_value>", "<tool_call>f<arg_key>", '{"a":', "[f(a=", "f(a=[", "[f(a={'a':",
-    "\n[f(a", "\\'", "'a'", '"a",', "1" * 50, "<function=", "<|tool_call>call:f{a:", "a:1,", "a:[", "[TOOL_CALLS]f[ARGS]{",
-    "[TOOL_CALLS][{", "<|start|>assistant<|channel|>analysis<|message|>", "```python\nx\n", "   ;", "\t", "-", "+", "e9",
-    "{'a':", "<search>x", "<answer>", " to=", "functions.f:", "<｜tool▁call▁begin｜>function<｜tool▁sep｜>", ".5",
+    "\n[f(a", "\\'", "'a'", '"a",', "1" * 50, "<function=", "<|tool_call>call:f{a:", "a:1,", "a:[",
+    "[TOOL_CALLS]f[ARGS]{", "[TOOL_CALLS][{", "<|start|>assistant<|channel|>analysis<|message|>", "```python\nx\n",
+    "   ;", "\t", "-", "+", "e9", "{'a':", "<search>x", "<answer>", " to=", "functions.f:",
+    "<｜tool▁call▁begin｜>function<｜tool▁sep｜>", ".5",
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FORMATS)
 def test_long_adversarial_texts_are_read_in_linear_time(name):
     """No clock is read: with a reader of quadratic time this test would not end while anybody waits for it."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from agent_rl.core.message import Message, assistant, tool_call
 from agent_rl.tools.call_formats import CALL_FORMATS
-from tests.tools.call_formats.messages import ADVERSARIAL, HARMLESS, messages
+from tests.tools.call_formats.messages import ADVERSARIAL, HARMLESS, MARKS, messages
 
 FORMATS = list(CALL_FORMATS)
 BARE = ("qwen3_coder", "glm", "gemma", "search_r1", "fenced")
@@ -54,6 +54,19 @@ def test_every_format_writes_and_reads_back_plain_messages(name, data):
 def test_formats_with_escapes_write_and_read_back_any_arguments(name, data):
     message = data.draw(messages(name, ADVERSARIAL))
     assert meaning(CALL_FORMATS[name].parse(CALL_FORMATS[name].write(message))) == meaning(message)
+
+
+@pytest.mark.parametrize("name", ESCAPED)
+@pytest.mark.parametrize("thought", [None, "hm"])
+@pytest.mark.parametrize("content", ["", "So."])
+def test_every_mark_of_every_format_may_stand_in_an_argument(name, thought, content):
+    for mark in MARKS:
+        message = assistant(
+            content, [tool_call("f", {"a": f"x{mark}y", "b": [mark, {"k": mark * 2}, {mark: f"{mark}\n"}]})]
+        )
+        if thought and name != "llama3_json":
+            message["reasoning_content"] = thought
+        assert meaning(CALL_FORMATS[name].parse(CALL_FORMATS[name].write(message))) == meaning(message)
 
 
 @pytest.mark.parametrize("name", FORMATS)
