@@ -63,11 +63,12 @@ class Actions:
             said["tool_calls"] = [{**call, "id": self._template.call_id(call["id"])}]
         try:
             text = self._template.render([asked(), said], [], opening=False)
-        except UserError:
+            written = self._format.write(assistant("", said["tool_calls"])) if "tool_calls" in fields else None
+        except (UserError, ValueError):  # the template or the format has no way to say it
             return None
         spoken, change = self._spoken(text, "reasoning_content" in fields, begun), None
-        if spoken is not None and "tool_calls" in fields:
-            spoken, change = self._with_calls(spoken, self._format.write(assistant("", said["tool_calls"])))
+        if spoken is not None and written is not None:
+            spoken, change = self._with_calls(spoken, written)
         parts = cut(spoken or "")
         if sorted(part.field for part in parts if isinstance(part, Slot)) != sorted(fields):
             return None

@@ -48,6 +48,7 @@ class Renderer:
         self.family = family_of(written, settings.family)
         shown = detect(written) or self.family.call_format
         self.format = CALL_FORMATS[shown if settings.call_format == "auto" else settings.call_format]
+        self._calls_alike = settings.call_format in ("auto", shown)  # another format's calls are the user's own choice
         self._encoder = Encoder(tokenizer)
         self._template = ChatTemplate(tokenizer, self.family, self.format, settings)
         added = self._encoder.added
@@ -122,10 +123,15 @@ class Renderer:
                 parts.append(part.text([message]) if isinstance(part, Slot) else part)
         return self._encoder.encode(parts)
 
-    def parse(self, tokens: Sequence[int]) -> Message:
-        """Return the message that sampled tokens stand for; a malformed tool call is in `invalid_tool_calls`."""
+    def parse(self, tokens: Sequence[int], tools: Sequence[dict[str, Any]] = ()) -> Message:
+        """Return the message that sampled tokens stand for; a malformed tool call is in `invalid_tool_calls`.
+
+        Args:
+            tokens: The tokens of an action, its stop token included if it has one.
+            tools: The schemas of the tools, by which formats that write arguments as bare text tell `"5"` from 5.
+        """
         spoken = tokens[:-1] if tokens and tokens[-1] in self.stop_tokens else tokens
-        return self.format.parse(self._begun + self._encoder.decode(spoken))
+        return self.format.parse(self._begun + self._encoder.decode(spoken), tools)
 
     def count(self, text: str) -> int:
         """Return the number of tokens of a text."""
@@ -186,7 +192,7 @@ class Renderer:
         """
         question, answer, more = user("What is there?"), assistant("Nothing much."), user("And behind it?")
         self._prove_equal([question], [(answer, [more])], [])
-        if self._template.writes_calls:
+        if self._template.writes_calls and self._calls_alike:
             call = tool_call("look", {"at": "the door"})
             self._prove_equal([question], [(assistant("", [call]), [tool_result("A key.", call)])], [TOOL])
 

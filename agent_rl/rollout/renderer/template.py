@@ -193,8 +193,12 @@ def _dated(template: str, date: str) -> str:
 def described(tools: Sequence[dict[str, Any]], call_format: CallFormat) -> str:
     """Return a text that says which tools there are and how to call one."""
     listed = "\n".join(json.dumps(tool, ensure_ascii=False) for tool in tools)
-    example = call_format.write(assistant("", [tool_call("name", {"argument": "value"})]))
-    return f"You can call these tools:\n{listed}\n\nTo call one, write:\n{example}"
+    text = f"You can call these tools:\n{listed}"
+    try:
+        example = call_format.write(assistant("", [tool_call("name", {"argument": "value"})]))
+    except ValueError:  # a format for some tools alone, which the task explains
+        return text
+    return f"{text}\n\nTo call one, write:\n{example}"
 
 
 def _told(messages: list[Plain], text: str) -> list[Plain]:

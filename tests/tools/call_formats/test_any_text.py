@@ -18,6 +18,7 @@ OPENINGS = {
     "lfm2": "<|tool_call_start|>",
     "mistral": "[TOOL_CALLS]",
     "mistral_args": "[TOOL_CALLS]",
+    "mistral_ids": "[TOOL_CALLS]",
     "deepseek": "<｜tool▁calls▁begin｜>",
     "deepseek_v31": "<｜tool▁calls▁begin｜>",
     "glm": "<tool_call>",
