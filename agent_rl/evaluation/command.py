@@ -18,7 +18,7 @@ def evaluate_model(config: EvalConfig, console: Console) -> Iterator[tuple[str, 
     model, tokenizer = load_model(config.model)
     env = config.env.build()
     engine = EmbeddedEngine(model, config.engine)
-    rollouts = RolloutManager(engine, Renderer(tokenizer), config.env.build, config.rollout)
+    rollouts = RolloutManager(engine, Renderer(tokenizer, config.renderer), config.env.build, config.rollout)
     try:
         for mode in config.modes:
             console.phase("evaluate")

@@ -9,6 +9,7 @@ from agent_rl.envs.section import EnvSection
 from agent_rl.models.loading import ModelSettings
 from agent_rl.rollout.engines.embedded.engine import EmbeddedSettings
 from agent_rl.rollout.manager import RolloutSettings
+from agent_rl.rollout.renderer import RendererSettings
 
 
 class Measure(Settings):
@@ -42,6 +43,8 @@ class EvalConfig(Measure):
     """What is measured."""
     engine: EmbeddedSettings = EmbeddedSettings()
     """What generates."""
+    renderer: RendererSettings = RendererSettings()
+    """How messages become tokens."""
     rollout: RolloutSettings = RolloutSettings()
     """How episodes are rolled out."""
     seed: NonNegativeInt = 0

@@ -41,7 +41,7 @@ def train(config: TrainConfig, folder: RunFolder, console: Console, facts: dict[
     env = config.env.build()
     engine = EmbeddedEngine(model, config.engine)
     engine.update_weights(first)
-    rollouts = RolloutManager(engine, Renderer(tokenizer), config.env.build, config.rollout)
+    rollouts = RolloutManager(engine, Renderer(tokenizer, config.renderer), config.env.build, config.rollout)
     policy = PolicyWorker(model, config.optimizer, config.trainer.micro_tokens, config.sampling.temperature)
     if begun:
         policy.load(begun[0])

@@ -11,6 +11,7 @@ from agent_rl.models.loading import ModelSettings
 from agent_rl.rollout.engines.base import Sampling
 from agent_rl.rollout.engines.embedded.engine import EmbeddedSettings
 from agent_rl.rollout.manager import RolloutSettings
+from agent_rl.rollout.renderer import RendererSettings
 from agent_rl.tracking import TRACKERS
 from agent_rl.trainer.algorithms import GrpoSettings
 from agent_rl.trainer.optimizer import OptimizerSettings
@@ -50,6 +51,8 @@ class TrainConfig(Settings):
     """The policy."""
     engine: EmbeddedSettings = EmbeddedSettings()
     """What generates."""
+    renderer: RendererSettings = RendererSettings()
+    """How messages become tokens."""
     rollout: RolloutSettings = RolloutSettings()
     """How episodes are rolled out."""
     sampling: Sampling = Sampling()
@@ -110,6 +113,8 @@ class SftConfig(Settings):
     """The environment that demonstrates."""
     model: ModelSettings = ModelSettings()
     """The model to train."""
+    renderer: RendererSettings = RendererSettings()
+    """How messages become tokens."""
     optimizer: DemonstrationOptimizerSettings = DemonstrationOptimizerSettings()
     """The optimizer."""
     sft: DemonstrationSettings = DemonstrationSettings()

@@ -34,7 +34,7 @@ def train_on_demonstrations(config: SftConfig, folder: RunFolder, tracker: Track
     if not isinstance(env, ToolEnv):
         raise UserError(f"environment '{config.env.name}' has no demonstrations")
     model, tokenizer = _beginning(config, env)
-    renderer = Renderer(tokenizer)
+    renderer = Renderer(tokenizer, config.renderer)
     optimizer = make_optimizer(list(model.parameters()), config.optimizer)
     begun, tokens, steps = time.perf_counter(), 0, config.sft.steps
     model.train()

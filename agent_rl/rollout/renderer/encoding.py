@@ -3,11 +3,15 @@
 import json
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerBase
 
 from agent_rl.core.errors import UserError
+
+TEXT = -1
+"""Stands for a token that is no control token."""
 
 
 class Encoder:
@@ -25,7 +29,9 @@ class Encoder:
         self.control = any_of(self.added)
         self._eats_before = {number for number, token in tokens.items() if token.lstrip}
         self._eats_after = {number for number, token in tokens.items() if token.rstrip}
-        self._plain = _without_added_tokens(tokenizer)
+        state = _without_added_tokens(tokenizer)
+        self._plain = Tokenizer.from_str(json.dumps(state))
+        self._inner = Tokenizer.from_str(json.dumps(state)) if _without_first_spaces(state) else self._plain
         for text, number in self.added.items():
             if number in self.encode_text(text):
                 raise UserError(f"the tokenizer makes a control token of the plain text {text!r}")
@@ -34,6 +40,10 @@ class Encoder:
         """Return the tokens of a text in which nothing is a control token."""
         return list(self._plain.encode(_valid(text), add_special_tokens=False).ids)
 
+    def encode_inner(self, text: str) -> list[int]:
+        """Return the tokens of a text that goes on behind another one, so that no space is put before it."""
+        return list(self._inner.encode(_valid(text), add_special_tokens=False).ids)
+
     def encode(self, parts: Iterable[str | int], before: int | None = None) -> list[int]:
         """Return the tokens of texts and control tokens in order.
 
@@ -41,7 +51,7 @@ class Encoder:
 
         Args:
             parts: Texts and the numbers of control tokens.
-            before: The token that stands before them, if it is known.
+            before: The token that stands before them; `TEXT` for any that is no control token, None for nothing.
         """
         tokens: list[int] = []
         text = ""
@@ -61,7 +71,9 @@ class Encoder:
             text = text.lstrip()
         if after in self._eats_before:
             text = text.rstrip()
-        return self.encode_text(text) if text else []
+        if not text:
+            return []
+        return self.encode_inner(text) if before == TEXT else self.encode_text(text)
 
     def split(self, text: str, control: re.Pattern[str] | None = None) -> list[str | int]:
         """Cut a text at the control tokens that it may hold: all, or those that the pattern matches."""
@@ -87,23 +99,33 @@ def _valid(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _without_added_tokens(tokenizer: PreTrainedTokenizerBase) -> Tokenizer:
-    """Return a copy of the tokenizer for which `<|im_end|>` or `<tool_call>` in a text are plain characters.
+def _without_added_tokens(tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
+    """Return the state of a tokenizer for which `<|im_end|>` or `<tool_call>` in a text are plain characters.
 
-    A mark for the beginning of a text, which some write before the first word, is left out: what is encoded here
-    stands behind a control token.
+    A space that some put before the first word of all is left out: what is encoded here stands behind a control token.
     """
-    state = json.loads(tokenizer.backend_tokenizer.to_str())
+    state: dict[str, Any] = json.loads(tokenizer.backend_tokenizer.to_str())
     state["added_tokens"] = []
     state["post_processor"] = None
-    for part in _parts(state["pre_tokenizer"]):
+    for part in _parts(state["pre_tokenizer"], "pretokenizers"):
         if part.get("prepend_scheme") == "first":
             part["prepend_scheme"] = "never"
-    return Tokenizer.from_str(json.dumps(state))
+    return state
 
 
-def _parts(component: dict[str, object] | None) -> list[dict[str, object]]:
-    if component is None:
-        return []
-    inner = component.get("pretokenizers")
-    return [component, *(inner if isinstance(inner, list) else [])]
+def _without_first_spaces(state: dict[str, Any]) -> bool:
+    """Let a tokenizer's state put no space before the first word of a piece; return whether it did."""
+    changed = False
+    for part in _parts(state["pre_tokenizer"], "pretokenizers"):
+        if part.get("prepend_scheme") == "always":
+            part["prepend_scheme"], changed = "never", True
+        if part.get("add_prefix_space"):
+            part["add_prefix_space"], changed = False, True
+    for part in _parts(state["normalizer"], "normalizers"):
+        if part.get("type") == "Prepend":
+            part["prepend"], changed = "", True
+    return changed
+
+
+def _parts(component: dict[str, Any] | None, inner: str) -> list[dict[str, Any]]:
+    return [] if component is None else [component, *component.get(inner, [])]

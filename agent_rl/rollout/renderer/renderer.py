@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerBase
 from agent_rl.core.errors import UserError
 from agent_rl.core.message import Message, assistant, tool_call, tool_result, user
 from agent_rl.rollout.renderer.actions import Actions
-from agent_rl.rollout.renderer.encoding import Encoder, any_of
+from agent_rl.rollout.renderer.encoding import TEXT, Encoder, any_of
 from agent_rl.rollout.renderer.families import family_of
 from agent_rl.rollout.renderer.settings import RendererSettings
 from agent_rl.rollout.renderer.shapes import Slot, derive, first_difference, guarded, key, unguarded
@@ -61,6 +61,8 @@ class Renderer:
         self._tags = any_of(tag for tag in self.format.tags if tag in added)
         self._begun = self._actions.always_begun()
         self._shapes: dict[Hashable, _Shape | None] = {}
+        self._control = frozenset(added.values())
+        self._asked = self.prompt([user("u")], [])
         self._prove()
 
     def prompt(self, messages: Sequence[Message], tools: list[dict[str, Any]]) -> list[int]:
@@ -105,15 +107,15 @@ class Renderer:
             ValueError: The call format has no way to write the calls.
         """
         fields = frozenset(field for field in _SPOKEN if str(message.get(field) or "").strip())
-        begun = self._actions.begun
-        if before:
-            begun = self.family.begun(self._encoder.decode(before[-_LONGEST_OPENING:]))
-        shape = self._shape(("action", fields, begun), lambda: self._compiled_action(fields, begun))
+        before = before or self._asked
+        begun = self.family.begun(self._encoder.decode(before[-_LONGEST_OPENING:]))
+        last = before[-1] if before[-1] in self._control else TEXT
+        shape = self._shape(("action", fields, begun, last), lambda: self._compiled_action(fields, begun, last))
         calls = message.get("tool_calls", [])
         said: Message = {**message, "tool_calls": [{**c, "id": self._template.call_id(c["id"])} for c in calls]}
         if shape is None:
             texts = self._encoder.split(self.format.write(said).removeprefix(begun), self._tags)
-            return self._encoder.encode([*texts, self._encoder.added[self._actions.ending(bool(calls))]])
+            return self._encoder.encode([*texts, self._encoder.added[self._actions.ending(bool(calls))]], last)
         parts: list[str | int] = []
         for part in shape:
             if isinstance(part, Slot) and part.field == "tool_calls":
@@ -121,7 +123,7 @@ class Renderer:
                 parts += self._encoder.split(part.change(written) if part.change else written, self._tags)
             else:
                 parts.append(part.text([message]) if isinstance(part, Slot) else part)
-        return self._encoder.encode(parts)
+        return self._encoder.encode(parts, last)
 
     def parse(self, tokens: Sequence[int], tools: Sequence[dict[str, Any]] = ()) -> Message:
         """Return the message that sampled tokens stand for; a malformed tool call is in `invalid_tool_calls`.
@@ -155,17 +157,16 @@ class Renderer:
         safe, texts = guarded([{**message} for message in messages], self._encoder.control)
         return self._compiled(self._turns.between(safe), texts)
 
-    def _compiled_action(self, fields: frozenset[str], begun: str) -> _Shape | None:
+    def _compiled_action(self, fields: frozenset[str], begun: str, last: int) -> _Shape | None:
         parts = self._actions.shape(fields, begun)
-        return None if parts is None else self._compiled(parts)
+        return None if parts is None else self._compiled(parts, before=last)
 
-    def _compiled(self, parts: Sequence[str | Slot], guards: Sequence[str] = ()) -> _Shape:
+    def _compiled(self, parts: Sequence[str | Slot], guards: Sequence[str] = (), before: int | None = None) -> _Shape:
         """Make tokens of all that does not depend on what messages say."""
         cut: _Shape = []
         for part in parts:
             cut += [part] if isinstance(part, Slot) else self._encoder.split(part)
         shape: _Shape = []
-        before: int | None = None
         run: _Shape = []
         for item in [*cut, None]:
             if item is not None and not isinstance(item, int):

@@ -92,21 +92,28 @@ class Turns:
 
     def _prove(self, messages: Sequence[Plain]) -> None:
         before, after, said = self.after([asked()], messages)
-        self._require_prefix(self._template.render([asked()], [], opening=True), before)
+        spoken = self._behind(self._template.render([asked()], [], opening=True), before)
         waived = self._family.waived
         if "first" not in waived:
             earlier = [{**system(mark(_TOLD))}, asked()]
             told, again, _ = self.after(earlier, messages, tools=[TOOL])
-            self._require_prefix(self._template.render(earlier, [TOOL], opening=True), told)
+            self._behind(self._template.render(earlier, [TOOL], opening=True), told)
             if again != after:
                 raise UserError("the chat template adds messages in another way behind other first messages")
         if "rounds" not in waived:
             all_before, again, _ = self.after([asked(), said, *messages], messages, _SAID_AGAIN)
-            self._require_prefix(before + after, all_before)
-            if again != after:
+            spoken_again = self._behind(before + after, all_before)
+            for place in range(len(messages) + 1):
+                spoken_again = spoken_again.replace(mark(_SAID_AGAIN + 10 * place), mark(_SAID + 10 * place))
+            if (spoken_again, again) != (spoken, after):
                 raise UserError("the chat template writes the same messages in another way later in a conversation")
 
-    def _require_prefix(self, prefix: str, text: str) -> None:
+    def _behind(self, prefix: str, text: str) -> str:
+        """Return what a text has behind a prefix of it, thoughts and the white space at the seam aside.
+
+        Raises:
+            UserError: It does not begin with the prefix.
+        """
         prefix, text = self._family.bare(prefix).rstrip(), self._family.bare(text)
         if not text.startswith(prefix):
             at = first_difference(prefix, text)
@@ -114,6 +121,7 @@ class Turns:
                 "the chat template changes what is there when messages are added: "
                 f"{text[at : at + 40]!r} in the place of {prefix[at : at + 40]!r}"
             )
+        return text[len(prefix) :].strip()
 
     def _actions(self, messages: Sequence[Plain], number: int) -> list[Plain]:
         """Return actions that messages like these may follow: calls that they answer, a single call, or just words."""
