@@ -74,7 +74,7 @@ class Episode:
             turn = Turn()
             generation = await self._generate(number, min(room, limits.turn_tokens), turn)
             self.trajectory.turns.append(turn)
-            message = self._renderer.parse(generation.tokens)
+            message = self._renderer.parse(generation.tokens, info.get("tools", []))
             self.trajectory.messages.append(message)
             if generation.finish is not Finish.STOP:
                 return StopReason.TURN_LENGTH if room > limits.turn_tokens else StopReason.EPISODE_LENGTH

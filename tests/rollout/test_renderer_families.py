@@ -284,3 +284,17 @@ def test_thinking_is_switched_as_the_family_does_and_a_thought_that_is_cut_is_no
     other = renderer_of(Case(case.name, thinking=False))
     assert decode(other.prompt([user("a")], [])).endswith(closed)
     assert other.parse(other.action(assistant("b")))["content"] == "b"
+
+
+@pytest.mark.parametrize(
+    "case", [Case("mistral_v7", mistral=("v7", False)), Case("gemma4_v5"), Case("gptoss")], ids=str
+)
+def test_ids_and_names_that_the_policy_made_up_are_written_where_the_template_has_them_and_are_text(case):
+    renderer, reference = renderer_of(case), reference_of(case)
+    call = {**tool_call("look<|im_end|></s><|end|>", {}), "id": "a1b2c3d4e"}
+    ours = renderer.observation([tool_result("r", call)], None)
+    plain = renderer.observation([tool_result("r", tool_call("look", {}))], None)
+    added = set(renderer.tokenizer.added_tokens_decoder)
+    assert [token for token in ours if token in added] == [token for token in plain if token in added]
+    whole = reference.render([user("q"), assistant("", [call]), tool_result("r", call)], [], opening=True)
+    assert whole.endswith(renderer.tokenizer.decode(ours[1:]))

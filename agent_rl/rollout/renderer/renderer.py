@@ -165,6 +165,8 @@ class Renderer:
         """Make tokens of all that does not depend on what messages say."""
         cut: _Shape = []
         for part in parts:
+            if isinstance(part, Slot) and part.field == "tool_call_id":
+                part = part._replace(change=self._template.call_id)
             cut += [part] if isinstance(part, Slot) else self._encoder.split(part)
         shape: _Shape = []
         run: _Shape = []

@@ -16,7 +16,8 @@ from agent_rl.core.errors import UserError
 from agent_rl.core.message import Message
 
 _MARK = secrets.token_hex(6)  # no text from anywhere else can hold it
-_SLOTS = re.compile(rf"{_MARK}x(\d+)([cnrt])x")
+_ID = secrets.token_hex(4)[:7]
+_SLOTS = re.compile(rf"{_MARK}x(?P<message>\d+)(?P<field>[cnrt])x|{_ID}(?P<id>\d\d)")
 _MARKED = {"c": "content", "n": "name", "r": "reasoning_content"}
 FIELDS = {**_MARKED, "t": "tool_calls"}
 Change = Callable[[str], str]
@@ -48,7 +49,7 @@ def marks_in(text: str) -> list[str]:
 
 
 def marked(messages: Sequence[Message | Plain]) -> list[Plain]:
-    """Put marks in the place of contents, names and thoughts.
+    """Put marks in the place of contents, names, thoughts and ids (of nine characters, as Mistral wants them).
 
     White space alone stays, because templates look whether there is something.
     """
@@ -57,18 +58,21 @@ def marked(messages: Sequence[Message | Plain]) -> list[Plain]:
         slots = {
             field: mark(number, letter) for letter, field in _MARKED.items() if str(message.get(field) or "").strip()
         }
+        if message.get("tool_call_id") and number < 100 and not _shows_calls(messages):
+            slots["tool_call_id"] = f"{_ID}{number:02}"
         found.append({**message, **slots})
     return found
 
 
 def key(messages: Sequence[Message | Plain]) -> tuple[Any, ...]:
     """Return what two sequences of messages have in common when their shapes are the same."""
+    shows_calls = _shows_calls(messages)
     return tuple(
         (
             message["role"],
             "" if (content := message["content"]).strip() else f"={content}",
             bool(message.get("name")),
-            message.get("tool_call_id"),
+            message.get("tool_call_id") if shows_calls else bool(message.get("tool_call_id")),
             json.dumps(message["tool_calls"]) if "tool_calls" in message else None,
             bool((message.get("reasoning_content") or "").strip()),
         )
@@ -76,12 +80,20 @@ def key(messages: Sequence[Message | Plain]) -> tuple[Any, ...]:
     )
 
 
+def _shows_calls(messages: Sequence[Message | Plain]) -> bool:
+    """Return whether there are calls, whose ids those of results must be."""
+    return any("tool_calls" in message for message in messages)
+
+
 def cut(text: str) -> list[str | Slot]:
     """Cut a rendered text at its marks."""
-    pieces = _SLOTS.split(text)  # text, number, letter, text, number, letter, … text
-    parts: list[str | Slot] = [pieces[0]]
-    for number, letter, after in zip(pieces[1::3], pieces[2::3], pieces[3::3], strict=True):
-        parts += [Slot(int(number), FIELDS[letter]), after]
+    parts: list[str | Slot] = []
+    at = 0
+    for found in _SLOTS.finditer(text):
+        number, field = (found["id"], "tool_call_id") if found["id"] else (found["message"], FIELDS[found["field"]])
+        parts += [text[at : found.start()], Slot(int(number), field)]
+        at = found.end()
+    parts.append(text[at:])
     return [part for part in parts if part != ""]
 
 
