@@ -33,6 +33,7 @@ class Renderer:
 
     Attributes:
         stop_tokens: The tokens that end an action; the sampled one is part of it.
+        vocabulary: The number of tokens of the tokenizer.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, settings: RendererSettings | None = None) -> None:
@@ -61,6 +62,7 @@ class Renderer:
         self._tags = any_of(tag for tag in self.format.tags if tag in added)
         self._begun = self._actions.always_begun()
         self._shapes: dict[Hashable, _Shape | None] = {}
+        self.vocabulary = len(tokenizer)
         self._control = frozenset(added.values())
         self._asked = self.prompt([user("u")], [])
         self._prove()
