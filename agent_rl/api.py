@@ -13,7 +13,6 @@ from agent_rl.rollout.store import read_trajectories
 from agent_rl.tracking.console import Console
 from agent_rl.tracking.jsonl import read_metrics
 from agent_rl.tracking.run_folder import RunFolder, create_run
-from agent_rl.trainer.settings import TrainConfig
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,8 @@ def train(*words: str) -> Run:
     Raises:
         UserError: The words or the configuration are wrong.
     """
-    from agent_rl.trainer.run import train as train_run
+    from agent_rl.trainer.run import train as train_run  # these load torch
+    from agent_rl.trainer.settings import TrainConfig
 
     config = validate(TrainConfig, compose("train", words))
     folder = create_run(config.out, config.run_name, config, ["agent-rl", "train", *words])

@@ -24,6 +24,7 @@ from agent_rl.models import attention
 from agent_rl.models.scratch import new_model
 from agent_rl.rollout.engines.base import Request, Sampling
 from agent_rl.rollout.engines.embedded import EmbeddedEngine
+from agent_rl.trainer.weights import PolicyWeights
 
 _SAMPLING = Sampling()
 
@@ -33,6 +34,7 @@ class EmbeddedContestant:
 
     def __init__(self, model: PreTrainedModel) -> None:
         """Start an engine."""
+        self._model = model
         self._engine = EmbeddedEngine(model)
         self._runner = asyncio.Runner()  # an engine lives in one event loop
         self._rounds = 0
@@ -40,10 +42,10 @@ class EmbeddedContestant:
     def run(self, work: Sequence[Conversation], seed: int) -> list[Transcript]:
         """Play all conversations to their end."""
         self._rounds += 1
-        self._engine.update_weights(self._rounds)
         return self._runner.run(self._play_all(work, seed))
 
     async def _play_all(self, work: Sequence[Conversation], seed: int) -> list[Transcript]:
+        await self._engine.update_weights(PolicyWeights(self._rounds, self._model))  # no cache from before
         for name in range(len(work)):
             self._engine.open(str(name))
         plays = [self._play(str(name), conversation, seed) for name, conversation in enumerate(work)]

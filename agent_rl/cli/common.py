@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pydantic import BaseModel
 
 from agent_rl.core.errors import UserError
+from agent_rl.core.settings import choice, sections
 
 
 def add_words(parser: argparse.ArgumentParser, config: type[BaseModel], example: str) -> None:
@@ -23,14 +24,16 @@ def take_word(words: Sequence[str], key: str) -> tuple[str | None, list[str]]:
     return (values[-1] if values else None), [word for word in words if not word.startswith(f"{key}=")]
 
 
-def _help_lines(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
-    """Yield a line per key: its name, its default and the docstring of its field."""
+def _help_lines(model: type[BaseModel], prefix: str = "", only: str = "") -> Iterator[str]:
+    """Yield a line per key: its name, its default, what choice alone reads it, and its field's docstring."""
     for name, field in model.model_fields.items():
-        inner = field.annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel) and inner.model_fields:
-            yield from _help_lines(inner, f"{prefix}{name}.")
+        inner = [kind for kind in sections(field) if kind.model_fields]
+        for kind in inner:
+            chosen = choice(field, kind)
+            yield from _help_lines(kind, f"{prefix}{name}.", f"   ({prefix}{name}={chosen})" if chosen else only)
+        if inner:
             continue
-        default = field.get_default(call_default_factory=True)
+        default = None if field.is_required() else field.get_default(call_default_factory=True)
         shown = "" if default is None else f" = {default}"
-        yield f"  {prefix}{name}{shown}"
+        yield f"  {prefix}{name}{shown}{only}"
         yield f"      {' '.join((field.description or '').split())}"

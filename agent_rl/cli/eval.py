@@ -25,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     config = validate(EvalConfig, compose("eval", arguments.words))
     if config.out:
         _writable(Path(config.out))
-    from agent_rl.evaluation.command import evaluate_model  # loads torch
+    from agent_rl.evaluation.command import evaluate_model
 
     figures: dict[str, Any] = {}
     with Console() as console:

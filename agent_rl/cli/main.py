@@ -16,9 +16,10 @@ COMMANDS = {
     "eval": "measure a model on an environment",
     "sft": "train a model on an environment's demonstrations",
     "check": "prove an environment without a model",
+    "audit": "prove or refute that a run trained exactly what was sampled",
     "list": "list environments, models, algorithms, engines and trackers",
 }
-EXIT_ERROR, EXIT_INTERRUPTED = 1, 130
+EXIT_ERROR, EXIT_REFUTED, EXIT_INTERRUPTED = 1, 3, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = parsed.run(parsed)
     except UserError as error:
         print("error:", " ".join(str(error).split()), file=sys.stderr)
-        return EXIT_ERROR
+        return error.exit_status
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED

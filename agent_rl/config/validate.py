@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from agent_rl.core.errors import UserError, nearest
+from agent_rl.core.settings import choice, sections
 from agent_rl.envs.registration import environment
 from agent_rl.envs.section import EnvSection
 
@@ -26,24 +28,48 @@ def validate(model: type[M], values: dict[str, Any]) -> M:
         ) from error
 
 
-def keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
-    """Yield every key of a settings class with its sections, as they are written on the command line."""
+def keys(model: type[BaseModel], prefix: str = "", values: dict[str, Any] | None = None) -> Iterator[str]:
+    """Yield every key of a settings class with its sections, as they are written on the command line.
+
+    Where a section may be of several classes, those that `values` does not choose are left out.
+    """
     for name, field in model.model_fields.items():
-        inner = field.annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            yield from keys(inner, f"{prefix}{name}.")
-        else:
+        given = (values or {}).get(name)
+        chosen = given.get("name") if isinstance(given, dict) else None
+        kinds = sections(field)
+        for kind in kinds:
+            if chosen is None or choice(field, kind) in ("", chosen):
+                yield from keys(kind, f"{prefix}{name}.", given if isinstance(given, dict) else None)
+        if not kinds:
             yield prefix + name
 
 
 def _problem(problem: Any, model: type[BaseModel], values: dict[str, Any]) -> str:
-    key = ".".join(map(str, problem["loc"]))
+    key = ".".join(_written(model, problem["loc"]))
     if problem["type"] == "extra_forbidden":
-        known = [*keys(model), *_environment_keys(model, values)]
+        if key in keys(model):
+            section = key.partition(".")[0]
+            return f"'{key}' has no effect with {section}={values[section]['name']}"
+        known = [*keys(model, values=values), *_environment_keys(model, values)]
         return f"unknown key '{key}'{nearest(key, known)}"
     given = problem.get("input")
-    shown = f" (got {given!r})" if not isinstance(given, dict) else ""
-    return f"{key}: {problem['msg'][:1].lower()}{problem['msg'][1:]}{shown}"
+    shown = "" if isinstance(given, dict) else f" (got {given!r})"
+    said = problem["msg"].removeprefix("Value error, ")
+    return (f"{key}: " if key else "") + f"{said[:1].lower()}{said[1:]}{shown}"
+
+
+def _written(model: type[BaseModel], place: tuple[str | int, ...]) -> Iterator[str]:
+    """Yield the parts of a key as it is written: pydantic puts the name of a chosen class between them."""
+    kinds: list[type[BaseModel]] = [model]
+    field: FieldInfo | None = None
+    for part in place:
+        chosen = [kind for kind in kinds if field is not None and choice(field, kind) == part]
+        if chosen:
+            kinds = chosen
+            continue
+        yield str(part)
+        field = next((kind.model_fields[str(part)] for kind in kinds if str(part) in kind.model_fields), None)
+        kinds = sections(field) if field is not None else []
 
 
 def _environment_keys(model: type[BaseModel], values: dict[str, Any]) -> Iterator[str]:

@@ -7,6 +7,9 @@ from collections.abc import Iterable
 class UserError(Exception):
     """Something the user can mend. The command line prints its text as one line, without a traceback."""
 
+    exit_status = 1
+    """What the command line ends with."""
+
 
 class NotProvidedError(UserError):
     """An environment leaves out something optional that was asked for."""

@@ -11,6 +11,7 @@ class StopReason(StrEnum):
     TURN_LIMIT = "turn_limit"  # the environment's or the rollout's number of turns was used up
     TURN_LENGTH = "turn_length"  # one turn used up its tokens without a stop token
     EPISODE_LENGTH = "episode_length"  # the episode used up its tokens
+    REWRITTEN = "rewritten"  # the environment rewrote the context; the episode goes on in its next trajectory
     FAILED = "failed"  # see the failure
 
 

@@ -1,5 +1,6 @@
 """Trajectory: the segments of an episode in order. Tokens, mask and positions are computed from them, never stored."""
 
+import itertools
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -45,34 +46,45 @@ class Segment:
 
 @dataclass
 class Turn:
-    """What one turn did: its reward, the tools it called, and where its time went (seconds)."""
+    """What one turn did: its reward, the tools it called, and where its time went (seconds).
+
+    `prompt_tokens` and `completion_tokens` are what a hosted model reported; 0 where the segments hold the tokens.
+    """
 
     reward: float = 0.0
     tool_calls: int = 0
     invalid_calls: int = 0
     generate_seconds: float = 0.0
     environment_seconds: float = 0.0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
 
 
 @dataclass
 class Trajectory:
     """One episode as the trainer, the store and the viewer see it.
 
+    An environment that rewrites the context (drops old observations, hands over to a sub-agent) makes several
+    trajectories of one episode: they have the same `sample`, and `part` counts them.
+
     Attributes:
         task_id: The task.
         sample: Which of the group's samples of the task this is, from 0.
+        part: Which trajectory of the episode this is, from 0.
         attributes: The task's attributes, for breaking figures down.
-        segments: Prompt, action and observation tokens in order.
-        turns: One record per action segment.
+        segments: Prompt, action and observation tokens in order; none of a hosted model, which speaks by messages.
+        turns: One record per turn of the policy.
         messages: The same episode as chat messages.
         components: Every reward component by name, summed over the episode, before weighting.
         stop: Why it ended.
         failure: What went wrong, if anything did.
         seconds: Wall-clock time of the episode.
+        tools: The tools that the prompt offered, as the chat template took them; None when there was no prompt.
     """
 
     task_id: str
     sample: int = 0
+    part: int = 0
     attributes: dict[str, Any] = field(default_factory=dict)
     segments: list[Segment] = field(default_factory=list)
     turns: list[Turn] = field(default_factory=list)
@@ -81,6 +93,7 @@ class Trajectory:
     stop: StopReason = StopReason.FAILED
     failure: Failure | None = None
     seconds: float = 0.0
+    tools: list[dict[str, Any]] | None = None
 
     @property
     def tokens(self) -> list[int]:
@@ -134,12 +147,27 @@ class Trajectory:
 
 @dataclass
 class Group:
-    """The trajectories of one task that are compared with each other."""
+    """The trajectories of one task that are compared with each other, the parts of an episode side by side."""
 
     task_id: str
     trajectories: list[Trajectory]
 
     @property
-    def usable(self) -> list[Trajectory]:
-        """The trajectories that say something about the policy."""
-        return [trajectory for trajectory in self.trajectories if trajectory.usable]
+    def episodes(self) -> list[list[Trajectory]]:
+        """The trajectories of each episode; one for most."""
+        return [list(parts) for _, parts in itertools.groupby(self.trajectories, key=lambda t: t.sample)]
+
+    @property
+    def usable(self) -> list[list[Trajectory]]:
+        """The episodes that say something about the policy."""
+        return [episode for episode in self.episodes if all(part.usable for part in episode)]
+
+    @property
+    def rewards(self) -> list[float]:
+        """The reward of each usable episode, the sum of its parts'."""
+        return [sum(part.reward for part in episode) for episode in self.usable]
+
+    @property
+    def informative(self) -> bool:
+        """Whether the usable episodes' rewards differ, so that comparing them says anything."""
+        return len(set(self.rewards)) > 1

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 from random import Random
-from typing import Any
+from typing import Any, ClassVar
 
 import gymnasium
 
@@ -28,14 +28,25 @@ class ToolEnv(AgentEnv):
 
     task: Task
     messages: list[Message]
+    _tools: ClassVar[list[str]] = []
+    _rewards: ClassVar[list[str]] = []
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Note the names of the class's tools and rewards, its bases' first, in the order of declaration."""
+        super().__init_subclass__(**kwargs)
+        declared: dict[str, Any] = {}
+        for base in reversed(cls.__mro__):
+            declared |= vars(base)
+        cls._tools = [name for name, value in declared.items() if isinstance(value, Tool)]
+        cls._rewards = [name for name, value in declared.items() if isinstance(value, Reward)]
 
     def tools(self) -> list[Tool]:
         """Return the tools of the episode: by default every `@tool` of the class, in the order of declaration."""
-        return [getattr(self, name) for name, value in _declared(type(self)).items() if isinstance(value, Tool)]
+        return [getattr(self, name) for name in self._tools]
 
     def rewards(self) -> list[Reward]:
         """Return the reward components: every `@reward` of the class."""
-        return [getattr(self, name) for name, value in _declared(type(self)).items() if isinstance(value, Reward)]
+        return [getattr(self, name) for name in self._rewards]
 
     def demonstrate(self, rng: Random) -> Demonstration:
         """Return a conversation for supervised training. Environments that can show one define it."""
@@ -80,11 +91,3 @@ class ToolEnv(AgentEnv):
     def _score(self, action: Message) -> dict[str, float]:
         episode = {"task": self.task, "answer": action["content"], "messages": self.messages}
         return {part.name: part(**episode) for part in self.rewards()}
-
-
-def _declared(cls: type) -> dict[str, Any]:
-    """Return the attributes of a class and its bases in the order of declaration, overridden ones once."""
-    found: dict[str, Any] = {}
-    for base in reversed(cls.__mro__):
-        found |= vars(base)
-    return found

@@ -1,24 +1,26 @@
 """Measuring one model as `agent-rl eval` does."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from agent_rl.evaluation.harness import Evaluation, evaluate
 from agent_rl.evaluation.settings import EvalConfig
-from agent_rl.models.loading import load_model
-from agent_rl.rollout.engines.embedded import EmbeddedEngine
+from agent_rl.rollout.agents import ChatAgent, MakeAgent, TokenAgent
+from agent_rl.rollout.engines.base import Host
+from agent_rl.rollout.engines.openai.engine import OpenAIEngine
+from agent_rl.rollout.engines.openai.settings import OpenAISettings
 from agent_rl.rollout.manager import RolloutManager
-from agent_rl.rollout.renderer import Renderer
+from agent_rl.rollout.settings import PlaySettings
 from agent_rl.rollout.store import write_trajectories
 from agent_rl.tracking.console import Console
 
 
 def evaluate_model(config: EvalConfig, console: Console) -> Iterator[tuple[str, Evaluation]]:
     """Yield each mode with what was measured; the trajectories go into `config.out` when it is given."""
-    model, tokenizer = load_model(config.model)
     env = config.env.build()
-    engine = EmbeddedEngine(model, config.engine)
-    rollouts = RolloutManager(engine, Renderer(tokenizer, config.renderer), config.env.build, config.rollout)
+    engine, make_agent = _speakers(config)
+    rollouts = RolloutManager(engine, make_agent, config.env.build, _playing(config))
     try:
         for mode in config.modes:
             console.phase("evaluate")
@@ -28,3 +30,27 @@ def evaluate_model(config: EvalConfig, console: Console) -> Iterator[tuple[str, 
             yield mode, result
     finally:
         rollouts.close()
+
+
+def _speakers(config: EvalConfig) -> tuple[Host, MakeAgent]:
+    """Return the engine, and what makes its agents."""
+    limits = config.rollout.limits
+    if isinstance(config.engine, OpenAISettings):
+        hosted = OpenAIEngine(config.engine)
+        return hosted, lambda plan, paused: ChatAgent(hosted, limits, plan)
+    from agent_rl.models.loading import load_model  # these load torch, which a hosted model does without
+    from agent_rl.rollout.engines.build import make_engine
+    from agent_rl.rollout.renderer import Renderer
+
+    assert config.model is not None  # only a hosted model has none
+    model, tokenizer = load_model(config.model)
+    engine = make_engine(config.engine, model, "sync")
+    return engine, partial(TokenAgent, engine, Renderer(tokenizer, config.renderer), limits)
+
+
+def _playing(config: EvalConfig) -> PlaySettings:
+    """Return the rollout's settings; no more episodes than requests in flight, so that none ages in a queue."""
+    if not isinstance(config.engine, OpenAISettings):
+        return config.rollout
+    most = min(config.rollout.concurrency, config.engine.concurrency)
+    return config.rollout.model_copy(update={"concurrency": most})

@@ -1,18 +1,19 @@
 """Measuring a model on a split: the same code before, during and after training, and for `agent-rl eval`."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 from agent_rl.core.seeds import derive
-from agent_rl.core.trajectory import Trajectory
+from agent_rl.core.trajectory import Group, Trajectory
 from agent_rl.envs.base import AgentEnv
 from agent_rl.evaluation.settings import Measure
 from agent_rl.rollout.engines.base import Sampling
 from agent_rl.rollout.episode import describe
-from agent_rl.rollout.manager import Progress, RolloutManager
+from agent_rl.rollout.feed import Progress
+from agent_rl.rollout.manager import RolloutManager
 
 SAMPLINGS = {"greedy": Sampling(temperature=0.0), "sampled": Sampling(temperature=1.0)}
 
@@ -63,30 +64,30 @@ def evaluate(
     tasks = list(islice(env.tasks(settings.split), settings.tasks))
     stream = derive(seed, "evaluation", settings.split, mode)
     groups = manager.run(tasks, settings.samples, SAMPLINGS[mode], stream, progress)
-    return summarize([t for group in groups for t in group.trajectories], settings.success_at)
+    return summarize(groups, settings.success_at)
 
 
-def summarize(trajectories: list[Trajectory], success_at: float) -> Evaluation:
+def summarize(groups: Sequence[Group], success_at: float) -> Evaluation:
     """Return the figures of finished episodes."""
-    usable = [trajectory for trajectory in trajectories if trajectory.usable]
-    counts = [describe(trajectory) for trajectory in usable]
+    usable = [episode for group in groups for episode in group.usable]
+    counts = [describe(episode) for episode in usable]
     means = {name: mean(count[name] for count in counts) for name in (counts[0] if counts else {})}
     return Evaluation(
-        success=mean(t.reward >= success_at for t in usable),
+        success=mean(count["reward"] >= success_at for count in counts),
         by_attribute=success_by_attribute(usable, success_at),
         means=means,
         episodes=len(usable),
-        failed=len(trajectories) - len(usable),
-        trajectories=trajectories,
+        failed=sum(len(group.episodes) for group in groups) - len(usable),
+        trajectories=[trajectory for group in groups for trajectory in group.trajectories],
     )
 
 
-def success_by_attribute(usable: list[Trajectory], success_at: float) -> dict[str, dict[str, float]]:
+def success_by_attribute(episodes: Sequence[Sequence[Trajectory]], success_at: float) -> dict[str, dict[str, float]]:
     """Return the success of each value of each attribute that has at most 12 values."""
     found: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
-    for trajectory in usable:
-        for name, value in trajectory.attributes.items():
-            found[name][str(value)].append(trajectory.reward >= success_at)
+    for episode in episodes:
+        for name, value in episode[0].attributes.items():
+            found[name][str(value)].append(sum(part.reward for part in episode) >= success_at)
     return {
         name: {value: mean(wins) for value, wins in sorted(values.items())}
         for name, values in found.items()

@@ -1,15 +1,16 @@
 """Settings of evaluations."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from agent_rl.core.settings import Settings
 from agent_rl.envs.section import EnvSection
-from agent_rl.models.loading import ModelSettings
-from agent_rl.rollout.engines.embedded.engine import EmbeddedSettings
-from agent_rl.rollout.manager import RolloutSettings
+from agent_rl.models.settings import ModelSettings
+from agent_rl.rollout.engines.embedded.settings import EmbeddedSettings
+from agent_rl.rollout.engines.openai.settings import OpenAISettings
 from agent_rl.rollout.renderer import RendererSettings
+from agent_rl.rollout.settings import PlaySettings
 
 
 class Measure(Settings):
@@ -39,15 +40,27 @@ class EvalConfig(Measure):
 
     env: EnvSection = EnvSection()
     """The environment and its settings."""
-    model: ModelSettings = ModelSettings()
-    """What is measured."""
-    engine: EmbeddedSettings = EmbeddedSettings()
+    engine: EmbeddedSettings | OpenAISettings = Field(default=EmbeddedSettings(), discriminator="name")
     """What generates."""
+    model: ModelSettings | None = ModelSettings()
+    """What is measured; with engine=openai it is `engine.model` instead."""
     renderer: RendererSettings = RendererSettings()
     """How messages become tokens."""
-    rollout: RolloutSettings = RolloutSettings()
+    rollout: PlaySettings = PlaySettings()
     """How episodes are rolled out."""
     seed: NonNegativeInt = 0
     """Seeds the sampling."""
     out: str | None = None
     """A folder for the figures and the trajectories; without it they are only printed."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_model(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Have no model of ours beside a hosted one, and refuse one that is given."""
+        engine = values.get("engine")
+        name = engine.get("name") if isinstance(engine, dict) else getattr(engine, "name", None)
+        if name != "openai":
+            return values
+        if values.get("model") is not None:
+            raise ValueError("model= names a model on this machine; with engine=openai give engine.model= alone")
+        return values | {"model": None}

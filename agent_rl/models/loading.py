@@ -1,30 +1,17 @@
 """Loading models and tokenizers: the shipped one, a run's checkpoint, a folder, or a Hugging Face name."""
 
 from pathlib import Path
-from typing import Literal
 
 import torch
 import transformers
-from pydantic import Field
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from agent_rl.core.errors import UserError
-from agent_rl.core.settings import Settings
 from agent_rl.models import attention
+from agent_rl.models.settings import ModelSettings
 
 SHIPPED = Path(__file__).parent / "tiny"
 transformers.logging.disable_progress_bar()  # its bars would break the live display
-
-
-class ModelSettings(Settings):
-    """Which model."""
-
-    path: str = "tiny"
-    """`tiny` (shipped), a run folder, a folder in Hugging Face format, or a name on the Hugging Face hub."""
-    dtype: Literal["float32", "bfloat16"] = "float32"
-    """Type of the weights."""
-    device: str = Field(default="auto", pattern="^(auto|cpu|cuda(:[0-9]+)?)$")
-    """`cpu`, `cuda`, or `auto`: a GPU if there is one."""
 
 
 def resolve(path: str) -> str:

@@ -1,7 +1,7 @@
 """Packed batches: sequences one behind the other, no padding; log-probabilities of the tokens that are trained."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -53,12 +53,20 @@ def target_logits(model: PreTrainedModel, packed: Packed, temperature: float = 1
 
     Logits are computed for trained tokens only: prompts and tool results cost no vocabulary.
     """
-    hidden = model.get_decoder()(
-        input_ids=packed.tokens, position_ids=packed.positions, use_cache=False, segments=packed.segments
-    ).last_hidden_state[0]
-    logits: Tensor = model.get_output_embeddings()(hidden[packed.targets - 1])
-    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    return logits if temperature == 1.0 else logits / temperature
+    return _logits(model, _hidden(model, packed), temperature)
+
+
+@torch.no_grad()
+def fresh_logprobs(model: PreTrainedModel, packed: Packed, temperature: float = 1.0, at_once: int = 2048) -> Tensor:
+    """Return the log-probability (nats) of each trained token, `[A]`, without a gradient.
+
+    Logits exist for `at_once` tokens at a time, so that long sequences with a large vocabulary fit into memory.
+    """
+    hidden = _hidden(model, packed).split(at_once)
+    parts = [replace(packed, targets=targets) for targets in packed.targets.split(at_once)]
+    return torch.cat(
+        [chosen_logprobs(_logits(model, h, temperature), part) for h, part in zip(hidden, parts, strict=True)]
+    )
 
 
 def chosen_logprobs(logits: Tensor, packed: Packed) -> Tensor:
@@ -70,3 +78,17 @@ def entropies(logits: Tensor) -> Tensor:
     """Return the entropy (nats) of each predicted distribution, `[A]`."""
     logprobs = logits.log_softmax(-1)
     return -(logprobs.exp() * logprobs).sum(-1)
+
+
+def _hidden(model: PreTrainedModel, packed: Packed) -> Tensor:
+    """Return the decoder's output at the tokens before the trained ones, `[A, H]`."""
+    decoded: Tensor = model.get_decoder()(
+        input_ids=packed.tokens, position_ids=packed.positions, use_cache=False, segments=packed.segments
+    ).last_hidden_state[0]
+    return decoded[packed.targets - 1]
+
+
+def _logits(model: PreTrainedModel, hidden: Tensor, temperature: float) -> Tensor:
+    logits: Tensor = model.get_output_embeddings()(hidden)
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    return logits if temperature == 1.0 else logits / temperature

@@ -1,163 +1,176 @@
-"""One episode: the environment and the policy in turns, as exact tokens."""
+"""One episode: the environment and the agent in turns."""
 
-import asyncio
 import time
-from collections.abc import Awaitable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
+from agent_rl.core.deadlines import Waits, record_waits, waiting_for, within
+from agent_rl.core.errors import UserError
 from agent_rl.core.limits import Limits
 from agent_rl.core.message import Message
-from agent_rl.core.outcome import BrokenEnvironmentError, EpisodeError, InfrastructureError, StopReason
-from agent_rl.core.seeds import derive
-from agent_rl.core.task import Task
-from agent_rl.core.trajectory import Origin, Segment, Trajectory, Turn
+from agent_rl.core.outcome import (
+    BrokenEnvironmentError,
+    EpisodeError,
+    Failure,
+    InfrastructureError,
+    StopReason,
+)
+from agent_rl.core.trajectory import Trajectory, Turn
 from agent_rl.envs.base import AgentEnv
-from agent_rl.rollout.engines.base import Engine, Finish, Generation, Request, Sampling
-from agent_rl.rollout.renderer import Renderer
+from agent_rl.rollout.agents import Agent, Plan
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What one episode is: a task, which sample of it, how to sample, and its own seed."""
-
-    name: str
-    task: Task
-    sample: int
-    sampling: Sampling
-    seed: int
-
-
 class Episode:
-    """Plays one plan and keeps the trajectory as it grows. The engine must have been told of `plan.name`."""
+    """Plays one plan and keeps what happens in `parts`: one trajectory, or several if the context is rewritten."""
 
-    def __init__(self, plan: Plan, env: AgentEnv, engine: Engine, renderer: Renderer, limits: Limits) -> None:
-        """Prepare; nothing happens yet."""
+    def __init__(
+        self, plan: Plan, env: AgentEnv, agent: Agent, limits: Limits, paused: Callable[[], float] = lambda: 0.0
+    ) -> None:
+        """Prepare; nothing happens yet. The seconds that `paused` counts move the episode's deadline."""
         self.plan = plan
-        self.waiting_for = "its start"
-        self._env, self._engine, self._renderer, self._limits = env, engine, renderer, limits
-        self._tokens: list[int] = []
-        self.trajectory = Trajectory(plan.task.id, plan.sample, dict(plan.task.attributes))
+        self.waits = Waits()
+        self.begun = time.perf_counter()
+        self._env, self._agent, self._limits, self._paused = env, agent, limits, paused
+        self.parts = [Trajectory(plan.task.id, plan.sample, 0, dict(plan.task.attributes))]
 
-    async def play(self) -> Trajectory:
-        """Play to the end. A failure is in the trajectory, with its cause; nothing is raised but cancellation."""
-        begun = time.perf_counter()
-        trajectory = self.trajectory
+    async def play(self) -> list[Trajectory]:
+        """Play to the end. A failure is in the trajectories, with its cause.
+
+        Raises:
+            UserError: The agent cannot speak until somebody mends something, such as a wrong key of a hosted model.
+        """
         try:
-            trajectory.stop = await asyncio.wait_for(self._turns(), self._limits.episode_seconds)
+            await within(self._limits.episode_seconds, self._turns(), self._paused)
         except TimeoutError:
-            error = InfrastructureError("episode", self._overdue(self._limits.episode_seconds))
-            trajectory.stop, trajectory.failure = StopReason.FAILED, error.failure()
+            self.fail(InfrastructureError("episode", f"waited {self._limits.episode_seconds:g} s for {self.waiting}"))
         except EpisodeError as error:
-            trajectory.stop, trajectory.failure = StopReason.FAILED, error.failure()
+            self.fail(error)
+        except UserError:  # from the agent alone: no other episode can go well either
+            raise
         except Exception as error:  # whatever is wrong with one episode, the others go on
-            broken = BrokenEnvironmentError("episode", f"{type(error).__name__}: {error}")
-            trajectory.stop, trajectory.failure = StopReason.FAILED, broken.failure()
+            self.fail(BrokenEnvironmentError("episode", f"{type(error).__name__}: {error}"))
         finally:
-            self._engine.close(self.plan.name)
-            self._env.close()
-        trajectory.seconds = time.perf_counter() - begun
-        return trajectory
+            self._agent.end()
+            self._close_env()
+        return self.parts
 
-    async def _turns(self) -> StopReason:
+    def fail(self, error: EpisodeError) -> None:
+        """End the episode with a failure, which none of its parts is a result of."""
+        self._stop(StopReason.FAILED)
+        failure: Failure = error.failure()
+        for part in self.parts:
+            part.failure = failure
+
+    @property
+    def waiting(self) -> str:
+        """What the episode waits for: the innermost thing of each branch."""
+        return ", ".join(dict.fromkeys(what for what, _ in self.waits.innermost())) or "its turn"
+
+    async def _turns(self) -> None:
+        record_waits(self.waits)
         plan, limits = self.plan, self._limits
         reset = self._env.areset(seed=plan.seed % 2**31, options={"task": plan.task})
-        messages, info = await self._from_env(reset, "its environment's reset")
-        self.trajectory.messages.extend(messages)
-        self._append(Segment(Origin.PROMPT, tuple(self._renderer.prompt(messages, info.get("tools", [])))))
+        messages, info = await self._from_env(reset, "reset")
+        tools: list[dict[str, Any]] = info.get("tools", [])
+        self._begin(messages, tools)
         for number in range(limits.turns):
-            room = limits.episode_tokens - len(self._tokens)
-            if room <= 0:
-                return StopReason.EPISODE_LENGTH
-            turn = Turn()
-            generation = await self._generate(number, min(room, limits.turn_tokens), turn)
-            self.trajectory.turns.append(turn)
-            message = self._renderer.parse(generation.tokens, info.get("tools", []))
-            self.trajectory.messages.append(message)
-            if generation.finish is not Finish.STOP:
-                return StopReason.TURN_LENGTH if room > limits.turn_tokens else StopReason.EPISODE_LENGTH
-            stop = await self._act(message, turn, last=number + 1 == limits.turns)
-            if stop is not None:
-                return stop
-        raise AssertionError("the last turn returns a stop reason")
-
-    async def _generate(self, number: int, max_new_tokens: int, turn: Turn) -> Generation:
-        plan, begun = self.plan, time.perf_counter()
-        request = Request(
-            id=f"{plan.name}/{number}",
-            episode=plan.name,
-            tokens=self._tokens,
-            max_new_tokens=max_new_tokens,
-            stop_tokens=self._renderer.stop_tokens,
-            seed=derive(plan.seed, "turn", number),
-            sampling=plan.sampling,
-        )
-        self.waiting_for = f"the engine (turn {number + 1})"
-        try:
-            generation = await asyncio.wait_for(self._engine.generate(request), self._limits.turn_seconds)
-        except TimeoutError as error:
-            raise InfrastructureError("engine", self._overdue(self._limits.turn_seconds)) from error
-        turn.generate_seconds = time.perf_counter() - begun
-        if generation.finish is Finish.ABORT:
-            raise InfrastructureError("engine", f"aborted turn {number + 1}")
-        self._append(
-            Segment(
-                Origin.ACTION, tuple(generation.tokens), tuple(generation.logprobs), tuple(generation.weight_versions)
+            begun = time.perf_counter()
+            action = await self._agent.act(number)
+            if action is None:
+                return self._stop(StopReason.EPISODE_LENGTH)
+            turn = Turn(
+                generate_seconds=time.perf_counter() - begun,
+                prompt_tokens=action.prompt_tokens,
+                completion_tokens=action.completion_tokens,
             )
-        )
-        return generation
+            trajectory = self.parts[-1]
+            trajectory.turns.append(turn)
+            trajectory.messages.append(action.message)
+            if action.cut is not None:
+                return self._stop(action.cut)
+            observation, stop, more = await self._step(action.message, turn)
+            trajectory.messages.extend(observation)
+            if stop is None and number + 1 == limits.turns:
+                stop = StopReason.TURN_LIMIT
+            if stop is None and "context" in more:
+                self._rewrite(more["context"], more.get("tools", tools))
+            elif stop is None and not self._agent.hear(observation):
+                stop = StopReason.EPISODE_LENGTH
+            if stop is not None:
+                return self._stop(stop)
+        raise AssertionError("the last turn returns")
 
-    async def _act(self, message: Message, turn: Turn, last: bool) -> StopReason | None:
-        """Hand the action to the environment; return why the episode ends, or None when it goes on."""
+    async def _step(self, message: Message, turn: Turn) -> tuple[Sequence[Message], StopReason | None, dict[str, Any]]:
+        """Hand an action to the environment; return its answer, why the episode ends if it does, and its info."""
         begun = time.perf_counter()
         step = self._env.astep(message)
-        observation, reward, terminated, truncated, info = await self._from_env(step, "its environment's step")
+        observation, reward, terminated, truncated, info = await self._from_env(step, "step")
         turn.environment_seconds = time.perf_counter() - begun
         turn.reward = float(reward)
         turn.tool_calls = len(message.get("tool_calls", []))
         turn.invalid_calls = len(message.get("invalid_tool_calls", []))
+        components = self.parts[-1].components
         for name, value in info.get("components", {}).items():
-            self.trajectory.components[name] = self.trajectory.components.get(name, 0.0) + value
-        self.trajectory.messages.extend(observation)
-        if terminated:
-            return StopReason.ANSWERED
-        if truncated or last:
-            return StopReason.TURN_LIMIT
-        tokens = self._renderer.observation(observation, self._tokens[-1])
-        if len(self._tokens) + len(tokens) >= self._limits.episode_tokens:
-            return StopReason.EPISODE_LENGTH
-        self._append(Segment(Origin.OBSERVATION, tuple(tokens)))
-        return None
+            components[name] = components.get(name, 0.0) + value
+        stop = StopReason.ANSWERED if terminated else StopReason.TURN_LIMIT if truncated else None
+        return observation, stop, info
+
+    def _begin(self, messages: Sequence[Message], tools: list[dict[str, Any]]) -> None:
+        trajectory = self.parts[-1]
+        trajectory.messages.extend(messages)
+        trajectory.tools = list(tools)
+        self._agent.begin(trajectory, messages, trajectory.tools)
+
+    def _rewrite(self, context: Sequence[Message], tools: list[dict[str, Any]]) -> None:
+        """Go on in a new trajectory whose prompt is the context as the environment wants it from now on."""
+        self._stop(StopReason.REWRITTEN)
+        last = self.parts[-1]
+        self.parts.append(Trajectory(last.task_id, last.sample, last.part + 1, dict(last.attributes)))
+        self._begin(context, tools)
+
+    def _stop(self, reason: StopReason) -> None:
+        now = time.perf_counter()
+        self.parts[-1].stop = reason
+        self.parts[-1].seconds += now - self.begun
+        self.begun = now
 
     async def _from_env(self, work: Awaitable[T], what: str) -> T:
         """Await the environment: what it raises by mistake is its failure, what takes too long the infrastructure's."""
-        self.waiting_for = what
+        seconds = self._limits.tool_seconds
         try:
-            return await asyncio.wait_for(work, self._limits.tool_seconds)
+            with waiting_for(f"its environment's {what}"):
+                return await within(seconds, work)
         except EpisodeError:
             raise
         except TimeoutError as error:
-            raise InfrastructureError("environment", self._overdue(self._limits.tool_seconds)) from error
+            raise InfrastructureError("environment", f"waited {seconds:g} s for its {what}") from error
         except Exception as error:
             raise BrokenEnvironmentError("environment", f"{type(error).__name__}: {error}") from error
 
-    def _append(self, segment: Segment) -> None:
-        self.trajectory.segments.append(segment)
-        self._tokens = [*self._tokens, *segment.tokens]
+    def _close_env(self) -> None:
+        try:
+            self._env.close()
+        except Exception as error:
+            if self.parts[-1].failure is None:
+                self.fail(BrokenEnvironmentError("environment", f"close: {type(error).__name__}: {error}"))
 
-    def _overdue(self, seconds: float) -> str:
-        return f"waited {seconds:g} s for {self.waiting_for}"
 
-
-def describe(trajectory: Trajectory) -> dict[str, Any]:
-    """Return the counts of an episode that metrics are made of."""
+def describe(episode: Sequence[Trajectory]) -> dict[str, Any]:
+    """Return the counts of an episode, all its parts together, that metrics are made of."""
+    turns = [turn for part in episode for turn in part.turns]
     return {
-        "reward": trajectory.reward,
-        "turns": len(trajectory.turns),
-        "tokens": sum(len(segment.tokens) for segment in trajectory.segments),
-        "action_tokens": len(trajectory.action_logprobs),
-        "tool_calls": sum(turn.tool_calls for turn in trajectory.turns),
-        "invalid_calls": sum(turn.invalid_calls for turn in trajectory.turns),
+        "reward": sum(turn.reward for turn in turns),
+        "turns": len(turns),
+        "tokens": sum(_length(part) for part in episode),
+        "action_tokens": sum(len(part.action_logprobs) for part in episode) + sum(t.completion_tokens for t in turns),
+        "tool_calls": sum(turn.tool_calls for turn in turns),
+        "invalid_calls": sum(turn.invalid_calls for turn in turns),
     }
+
+
+def _length(part: Trajectory) -> int:
+    """Return the tokens of a trajectory; of a hosted model's, those of the last turn and its prompt as reported."""
+    reported = part.turns[-1].prompt_tokens + part.turns[-1].completion_tokens if part.turns else 0
+    return sum(len(segment.tokens) for segment in part.segments) or reported

@@ -1,54 +1,36 @@
-"""The rollout manager: many episodes at once, in groups, with failures dealt with."""
+"""The rollout manager: rollouts for plain code, on an event loop in a thread of its own."""
 
-import asyncio
-import logging
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar
 
-from pydantic import Field, NonNegativeInt, PositiveFloat
-
-from agent_rl.core.errors import UserError
-from agent_rl.core.limits import Limits
-from agent_rl.core.seeds import derive
-from agent_rl.core.settings import Settings
 from agent_rl.core.task import Task
-from agent_rl.core.trajectory import Group, Trajectory
+from agent_rl.core.threads import LoopThread
+from agent_rl.core.trajectory import Group
 from agent_rl.envs.base import AgentEnv
-from agent_rl.rollout.engines.base import Engine, Sampling
-from agent_rl.rollout.episode import Episode, Plan
-from agent_rl.rollout.renderer import Renderer
+from agent_rl.rollout.agents import MakeAgent, group_plans
+from agent_rl.rollout.engines.base import Host, Sampling, Weights
+from agent_rl.rollout.feed import Order, Progress, Rollout
+from agent_rl.rollout.flights import Flight
+from agent_rl.rollout.rollouts import Rollouts
+from agent_rl.rollout.settings import PlaySettings, RolloutSettings
 
-logger = logging.getLogger(__name__)
-Progress = Callable[[int, int], None]
-
-
-class RolloutSettings(Settings):
-    """How episodes are rolled out."""
-
-    limits: Limits = Limits()
-    """What one episode may use."""
-    retries: NonNegativeInt = 2
-    """Fresh attempts at an episode that infrastructure or environment failed."""
-    failure_budget: float = Field(default=0.1, ge=0.0, le=1.0)
-    """Share of the episodes of one rollout that may fail for good; above it the run stops and names the culprit."""
-    stall_seconds: PositiveFloat = 15.0
-    """When no episode has ended for this long, the log names what is being waited for."""
-
-
-class FailureBudgetError(UserError):
-    """More episodes failed than the budget allows."""
+T = TypeVar("T")
 
 
 class RolloutManager:
-    """Runs groups of episodes on an engine. Its event loop lives as long as it does; call `close` at the end."""
+    """Runs groups of episodes on an engine. Every method blocks; environments go on between two calls."""
 
     def __init__(
-        self, engine: Engine, renderer: Renderer, make_env: Callable[[], AgentEnv], settings: RolloutSettings
+        self, engine: Host, make_agent: MakeAgent, make_env: Callable[[], AgentEnv], settings: PlaySettings
     ) -> None:
-        """Roll out environments that `make_env` makes, one for each episode."""
-        self.engine, self.renderer, self.make_env, self.settings = engine, renderer, make_env, settings
-        self._runner = asyncio.Runner()
+        """Get the engine ready."""
+        self._rollouts = Rollouts(engine, make_agent, make_env, settings)
+        self._thread = LoopThread()
+        try:
+            self._thread.run(self._rollouts.start())
+        except BaseException:
+            self.close()
+            raise
 
     def run(
         self,
@@ -58,7 +40,7 @@ class RolloutManager:
         seed: int,
         progress: Progress | None = None,
     ) -> list[Group]:
-        """Roll out every task `samples` times and return the groups in the order of the tasks.
+        """Roll out every task `samples` times, wait for all, and return the groups in the order of the tasks.
 
         Args:
             tasks: The tasks; one may appear several times and then has several groups.
@@ -70,77 +52,43 @@ class RolloutManager:
         Raises:
             FailureBudgetError: Too many episodes failed for good; the message names the most frequent cause.
         """
-        plans = [
-            Plan(f"{place}/{task.id}/{sample}", task, sample, sampling, derive(seed, place, task.id, sample))
+        flights = [
+            Flight(place, group_plans(f"run/{place}", task, samples, sampling, seed, place))
             for place, task in enumerate(tasks)
-            for sample in range(samples)
         ]
-        trajectories = self._runner.run(self._play_all(plans, progress))
-        self._check_budget(trajectories)
-        cut = [trajectories[i : i + samples] for i in range(0, len(trajectories), samples)]
-        return [Group(task.id, group) for task, group in zip(tasks, cut, strict=True)]
+        return self._thread.run(self._rollouts.play(flights, progress))
+
+    def follow(self, order: Order, settings: RolloutSettings, version: int, state: dict[str, Any]) -> None:
+        """Take the order of a training run, from `version` of its weights on; `state` is what `feed_state` returned."""
+        self._call(lambda: self._rollouts.follow(order, settings, version, state))
+
+    def next(self, progress: Progress | None = None) -> Rollout:
+        """Return the next step's groups of the order that is followed.
+
+        Raises:
+            FailureBudgetError: Too many episodes failed for good; the message names the most frequent cause.
+        """
+        return self._thread.run(self._rollouts.take(progress))
+
+    def feed_state(self) -> dict[str, Any]:
+        """Return what `follow` needs to go on from here in a resumed run."""
+        return self._call(lambda: self._rollouts.feed.state)
+
+    def update_weights(self, weights: Weights) -> None:
+        """Let the engine sample with `weights` from now on, in everything that is in flight too."""
+        self._thread.run(self._rollouts.update_weights(weights))
 
     def close(self) -> None:
-        """End the event loop."""
-        self._runner.close()
+        """End the episodes in flight, the engine and the loop; harmless the second time."""
+        if not self._thread.closed:
+            self._thread.run(self._rollouts.stop())
+        self._thread.close()
 
-    async def _play_all(self, plans: list[Plan], progress: Progress | None) -> list[Trajectory]:
-        for plan in plans:
-            self.engine.open(plan.name)
-        running: dict[str, Episode] = {}
-        done = 0
+    def _call(self, work: Callable[[], T]) -> T:
+        """Run `work` on the loop, to which everything belongs that it touches."""
 
-        async def play(plan: Plan) -> Trajectory:
-            nonlocal done
-            trajectory = await self._play(plan, running)
-            done += 1
-            if progress:
-                progress(done, len(plans))
-            return trajectory
+        async def call() -> T:
+            return work()
 
-        episodes = [asyncio.create_task(play(plan)) for plan in plans]
-        watch = asyncio.create_task(_watch(running, lambda: done, self.settings.stall_seconds))
-        try:
-            return list(await asyncio.gather(*episodes))
-        finally:
-            for task in [watch, *episodes]:
-                if not task.cancelling():  # an interrupt has cancelled them already; twice would break their clean-up
-                    task.cancel()
-            await asyncio.gather(watch, *episodes, return_exceptions=True)
-
-    async def _play(self, plan: Plan, running: dict[str, Episode]) -> Trajectory:
-        """Play one plan, again with a fresh environment when something other than the policy failed."""
-        for attempt in range(self.settings.retries + 1):
-            if attempt:
-                plan = replace(plan, name=f"{plan.name.split('#')[0]}#{attempt}")
-                self.engine.open(plan.name)
-            episode = Episode(plan, self.make_env(), self.engine, self.renderer, self.settings.limits)
-            running[plan.name] = episode
-            try:
-                trajectory = await episode.play()
-            finally:
-                del running[plan.name]
-            if trajectory.usable:
-                break
-            logger.warning("episode %s, attempt %d: %s", plan.name, attempt + 1, trajectory.failure)
-        return trajectory
-
-    def _check_budget(self, trajectories: list[Trajectory]) -> None:
-        failures = [t.failure for t in trajectories if t.failure is not None and not t.usable]
-        if len(failures) > self.settings.failure_budget * len(trajectories):
-            (source, message), count = Counter((f.source, f.message) for f in failures).most_common(1)[0]
-            raise FailureBudgetError(
-                f"{len(failures)} of {len(trajectories)} episodes failed {self.settings.retries + 1} times each; "
-                f"the most frequent failure ({count} times) is in '{source}': {message}"
-            )
-
-
-async def _watch(running: dict[str, Episode], done: Callable[[], int], seconds: float) -> None:
-    """Say what is being waited for whenever no episode has ended for `seconds`."""
-    while True:
-        before = done()
-        await asyncio.sleep(seconds)
-        if done() == before and running:
-            counts = Counter(episode.waiting_for for episode in running.values()).most_common(3)
-            waits = ", ".join(f"{count} for {what}" for what, count in counts)
-            logger.warning("no episode has ended for %g s; %d are waiting: %s", seconds, len(running), waits)
+        coroutine: Coroutine[Any, Any, T] = call()
+        return self._thread.run(coroutine)

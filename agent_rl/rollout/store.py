@@ -1,6 +1,5 @@
 """The store: trajectories in files, one JSON line each, compressed with zstandard."""
 
-import io
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -9,6 +8,8 @@ import zstandard
 
 from agent_rl.core.files import open_atomic
 from agent_rl.core.trajectory import Trajectory
+
+_CHUNK = 1 << 16  # compressed bytes read at once
 
 
 def write_trajectories(path: Path, trajectories: Iterable[Trajectory]) -> None:
@@ -21,6 +22,27 @@ def write_trajectories(path: Path, trajectories: Iterable[Trajectory]) -> None:
 
 def read_trajectories(path: Path) -> Iterator[Trajectory]:
     """Yield the trajectories of a `.jsonl.zst` file, one at a time."""
-    with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
-        for line in io.TextIOWrapper(stream, encoding="utf-8"):
-            yield Trajectory.from_json(json.loads(line))
+    return map(parse_trajectory, read_lines(path))
+
+
+def read_lines(path: Path) -> Iterator[str]:
+    """Yield the lines of a `.jsonl.zst` file, one at a time.
+
+    Raises:
+        ValueError: The file breaks off; the lines before that have been yielded.
+        zstandard.ZstdError: The file is damaged.
+    """
+    stream = zstandard.ZstdDecompressor().decompressobj()
+    rest = b""
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            *lines, rest = (rest + stream.decompress(chunk)).split(b"\n")
+            for line in lines:
+                yield line.decode()
+    if rest or not stream.eof:
+        raise ValueError(f"{path} breaks off")
+
+
+def parse_trajectory(line: str) -> Trajectory:
+    """Return the trajectory in a line."""
+    return Trajectory.from_json(json.loads(line))

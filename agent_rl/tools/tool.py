@@ -1,13 +1,14 @@
 """`@tool`: a typed function, plain or async, becomes something an agent can call."""
 
-import asyncio
 import dataclasses
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ValidationError, create_model
 
+from agent_rl.core.deadlines import waiting_for, within
 from agent_rl.core.message import Message, ToolCall, tool_result
 from agent_rl.core.outcome import BrokenEnvironmentError, EpisodeError, InfrastructureError
 from agent_rl.core.threads import in_thread
@@ -41,12 +42,14 @@ class Tool:
 
     def __get__(self, instance: object | None, owner: type) -> "Tool":
         """Return the tool bound to `instance`."""
-        return self if instance is None else dataclasses.replace(self, function=self.function.__get__(instance, owner))
+        if instance is None:
+            return self
+        bound = self.function.__get__(instance, owner)
+        return Tool(self.name, self.description, self.arguments, bound, self.policy)
 
     def schema(self) -> dict[str, Any]:
         """Return the tool in the OpenAI format, for chat templates."""
-        parameters = _without_titles(self.arguments.model_json_schema())
-        function = {"name": self.name, "description": self.description, "parameters": parameters}
+        function = {"name": self.name, "description": self.description, "parameters": _parameters(self.arguments)}
         return {"type": "function", "function": function}
 
     async def call(self, call: ToolCall) -> Message:
@@ -62,7 +65,8 @@ class Tool:
             return tool_result(f"Error: {_first_problem(error)}", call)
         arguments = {name: getattr(values, name) for name in type(values).model_fields}
         try:
-            result = await asyncio.wait_for(self._run(arguments), self.policy.timeout)
+            with waiting_for(self.name):
+                result = await within(self.policy.timeout, self._run(arguments))
         except EpisodeError:
             raise
         except TimeoutError as error:
@@ -106,6 +110,12 @@ def _arguments_of(function: Callable[..., Any]) -> type[BaseModel]:
         default = ... if parameter.default is inspect.Parameter.empty else parameter.default
         fields[parameter.name] = (hints[parameter.name], default)
     return create_model(f"{function.__name__}_arguments", __config__={"extra": "forbid"}, **fields)
+
+
+@functools.cache
+def _parameters(arguments: type[BaseModel]) -> Any:
+    """Return the JSON schema of a tool's arguments; every episode asks for it."""
+    return _without_titles(arguments.model_json_schema())
 
 
 def _without_titles(schema: Any) -> Any:

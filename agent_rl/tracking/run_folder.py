@@ -96,6 +96,11 @@ class RunFolder:
         return self.path / "report.html"
 
     @property
+    def audit_html(self) -> Path:
+        """The page of the last audit."""
+        return self.path / "audit.html"
+
+    @property
     def curve_png(self) -> Path:
         """The learning curve as a picture."""
         return self.path / "learning_curve.png"

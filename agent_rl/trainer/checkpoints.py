@@ -3,20 +3,30 @@
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
+from agent_rl.core.files import read_json, write_json_atomic
 from agent_rl.tracking.run_folder import RunFolder
 from agent_rl.trainer.workers import PolicyWorker
 
+_FEED = "rollouts.json"
 
-def prepare_checkpoint(folder: RunFolder, step: int, policy: PolicyWorker, tokenizer: PreTrainedTokenizerBase) -> Path:
-    """Write the checkpoint of `step` (steps done) beside its place and return where; `commit_checkpoint` moves it."""
+
+def prepare_checkpoint(
+    folder: RunFolder, step: int, policy: PolicyWorker, tokenizer: PreTrainedTokenizerBase, feed: dict[str, Any]
+) -> Path:
+    """Write the checkpoint of `step` (steps done) beside its place and return where; `commit_checkpoint` moves it.
+
+    `feed` is where the rollouts stand, so that a resumed run loses no task.
+    """
     work = folder.checkpoints / f".step_{step:06d}"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     policy.save(work)
     tokenizer.save_pretrained(work)
+    write_json_atomic(work / _FEED, feed)
     for file in work.iterdir():
         with file.open("rb") as written:
             os.fsync(written.fileno())
@@ -40,3 +50,8 @@ def newest_checkpoint(folder: RunFolder) -> tuple[Path, int] | None:
     """Return the newest checkpoint and its step, or None."""
     found = sorted(folder.checkpoints.glob("step_*"))
     return (found[-1], int(found[-1].name.removeprefix("step_"))) if found else None
+
+
+def feed_state(checkpoint: Path) -> dict[str, Any]:
+    """Return where the rollouts stood at a checkpoint."""
+    return read_json(checkpoint / _FEED)

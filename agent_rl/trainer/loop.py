@@ -9,9 +9,8 @@ from random import Random
 
 from agent_rl.core.seeds import derive
 from agent_rl.core.task import Task, TaskSet
-from agent_rl.core.trajectory import Group
 from agent_rl.evaluation.harness import mean
-from agent_rl.rollout.engines.base import Engine
+from agent_rl.rollout.feed import Rollout
 from agent_rl.rollout.manager import RolloutManager
 from agent_rl.trainer.algorithms import Algorithm
 from agent_rl.trainer.batches import Sample, make_batch, mini_batches
@@ -28,7 +27,6 @@ class Loop:
     config: TrainConfig
     tasks: TaskSet
     rollouts: RolloutManager
-    engine: Engine
     policy: PolicyWorker
     algorithm: Algorithm
     recorder: Recorder
@@ -39,24 +37,18 @@ class Loop:
         for step in range(first, self.config.trainer.steps):
             self.clock = Clock(self.recorder)
             with self.clock.phase("rollout"):
-                groups = self._roll_out(step)
+                rollout = self.rollouts.next(self.recorder.console.progress)
             with self.clock.phase("update"):
-                batch = make_batch(groups, self.algorithm)
+                batch = make_batch(rollout.groups, self.algorithm)
                 metrics = self._update(batch)
             with self.clock.phase("weights"):
-                self.engine.update_weights(step + 1)
+                self.rollouts.update_weights(self.recorder.weights(step + 1, self.policy))
             with self.clock.phase("record"):
-                checkpoint = self.recorder.prepare(step + 1, groups, self.policy)
+                checkpoint = self.recorder.prepare(step + 1, rollout, self.policy, self.rollouts.feed_state())
             self.recorder.commit(
-                step + 1, self._metrics(step, groups, batch) | metrics | self.clock.metrics(batch), checkpoint
+                step + 1, self._metrics(step, rollout, batch) | metrics | self.clock.metrics(batch), checkpoint
             )
             self.recorder.evaluate_between(step + 1, self.rollouts)
-
-    def _roll_out(self, step: int) -> list[Group]:
-        config = self.config
-        chosen = choose_tasks(self.tasks, step, config.trainer.tasks, config.seed)
-        seed = derive(config.seed, "rollout", step)
-        return self.rollouts.run(chosen, self.algorithm.samples, config.sampling, seed, self.recorder.console.progress)
 
     def _update(self, batch: list[Sample]) -> dict[str, float]:
         """Take the optimizer steps of one rollout; return the mean of each of their metrics."""
@@ -67,11 +59,11 @@ class Loop:
         names = dict.fromkeys(name for metrics in each for name in metrics)
         return {name: mean(metrics[name] for metrics in each if name in metrics) for name in names}
 
-    def _metrics(self, step: int, groups: list[Group], batch: list[Sample]) -> dict[str, float]:
-        rollout = rollout_metrics(groups, self.config.eval.success_at)
+    def _metrics(self, step: int, rollout: Rollout, batch: list[Sample]) -> dict[str, float]:
+        metrics = rollout_metrics(rollout, step, self.config.eval.success_at)
         done = (step + 1) * self.config.trainer.tasks
         progress = {"progress/tasks": float(done), "progress/epochs": done / len(self.tasks)}
-        return rollout | progress | {"progress/samples": float(len(batch))}
+        return metrics | progress | {"progress/samples": float(len(batch))}
 
 
 class Clock:
@@ -105,19 +97,16 @@ class Clock:
         }
 
 
-def choose_tasks(tasks: TaskSet, step: int, count: int, seed: int) -> list[Task]:
-    """Return the tasks of a step: the split in a new order each epoch, in portions of `count`.
+def task_at(tasks: TaskSet, place: int, seed: int) -> Task:
+    """Return the task of a place in the run's order: the split in a new order each epoch.
 
     The order hangs on the seed and the epoch alone, so that a resumed run meets the tasks it would have met.
     """
-    chosen: list[Task] = []
-    for place in range(step * count, (step + 1) * count):
-        epoch, position = divmod(place, len(tasks))
-        chosen.append(tasks[_order(len(tasks), derive(seed, "epoch", epoch))[position]])
-    return chosen
+    epoch, position = divmod(place, len(tasks))
+    return tasks[_order(len(tasks), derive(seed, "epoch", epoch))[position]]
 
 
-@functools.lru_cache(maxsize=2)
+@functools.lru_cache(maxsize=4)
 def _order(count: int, seed: int) -> list[int]:
     order = list(range(count))
     Random(seed).shuffle(order)

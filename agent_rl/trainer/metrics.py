@@ -3,40 +3,64 @@
 import resource
 import sys
 from collections import Counter
-from collections.abc import Sequence
 
 from agent_rl.core.outcome import StopReason
-from agent_rl.core.trajectory import Group
 from agent_rl.evaluation.harness import mean, success_by_attribute
 from agent_rl.rollout.episode import describe
+from agent_rl.rollout.feed import Rollout
 
 
-def rollout_metrics(groups: Sequence[Group], success_at: float) -> dict[str, float]:
-    """Return reward, success (also by attribute), lengths, stop reasons and failures of a rollout."""
-    every = [trajectory for group in groups for trajectory in group.trajectories]
-    usable = [trajectory for trajectory in every if trajectory.usable]
-    counts = [describe(trajectory) for trajectory in usable]
-    rewards = [[t.reward for t in group.usable] for group in groups]
+def rollout_metrics(rollout: Rollout, version: int, success_at: float) -> dict[str, float]:
+    """Return reward, success (also by attribute), lengths, stop reasons, failures and staleness of a rollout.
+
+    Groups that taught nothing and were replaced are among them: the figures say how good the policy is.
+    """
+    groups = [*rollout.groups, *rollout.dropped]
+    every = [episode for group in groups for episode in group.episodes]
+    usable = [episode for group in groups for episode in group.usable]
+    counts = [describe(episode) for episode in usable]
     metrics = {
         "reward/mean": mean(count["reward"] for count in counts),
-        "success/mean": mean(t.reward >= success_at for t in usable),
+        "success/mean": mean(count["reward"] >= success_at for count in counts),
     }
     for name, values in success_by_attribute(usable, success_at).items():
         metrics |= {f"success/{name}={value}": share for value, share in values.items()}
-    components = sorted({name for t in usable for name in t.components})
-    metrics |= {f"reward/{name}": mean(t.components.get(name, 0.0) for t in usable) for name in components}
+    components = sorted({name for episode in usable for part in episode for name in part.components})
     metrics |= {
-        "reward/groups_with_signal": mean(len(set(group)) > 1 for group in rewards),
+        f"reward/{name}": mean(sum(part.components.get(name, 0.0) for part in episode) for episode in usable)
+        for name in components
+    }
+    metrics |= {
+        "reward/groups_with_signal": mean(group.informative for group in groups),
         "turns/mean": mean(count["turns"] for count in counts),
         "tokens/mean": mean(count["tokens"] for count in counts),
         "tokens/action_mean": mean(count["action_tokens"] for count in counts),
         "tools/calls_mean": mean(count["tool_calls"] for count in counts),
         "tools/invalid_mean": mean(count["invalid_calls"] for count in counts),
     }
-    stops = Counter(t.stop for t in every)
-    metrics |= {f"stop/{reason}": stops[reason] / max(1, len(every)) for reason in StopReason}
-    causes = Counter(t.failure.cause for t in every if t.failure is not None)
+    stops = Counter(episode[-1].stop for episode in every)
+    metrics |= {
+        f"stop/{reason}": stops[reason] / max(1, len(every))
+        for reason in StopReason
+        if reason is not StopReason.REWRITTEN
+    }
+    metrics |= _staleness(rollout, version)
+    if rollout.dropped:
+        metrics["rollout/dropped_groups"] = float(len(rollout.dropped))
+    causes = Counter(episode[-1].failure.cause for episode in every if episode[-1].failure is not None)
     return metrics | {f"failures/{cause}": float(count) for cause, count in causes.items()}
+
+
+def _staleness(rollout: Rollout, version: int) -> dict[str, float]:
+    """Return how many versions older than `version` the weights were that sampled a token; nothing when none were."""
+    ages = [
+        version - sampled
+        for group in rollout.groups
+        for trajectory in group.trajectories
+        for segment in trajectory.segments
+        for sampled in segment.weight_versions
+    ]
+    return {"rollout/staleness_mean": mean(ages), "rollout/staleness_max": float(max(ages))} if any(ages) else {}
 
 
 def peak_memory_mb() -> float:

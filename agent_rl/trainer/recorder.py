@@ -7,9 +7,9 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from agent_rl.core.files import read_json, write_json_atomic
-from agent_rl.core.trajectory import Group
 from agent_rl.envs.base import AgentEnv
 from agent_rl.evaluation.harness import evaluate
+from agent_rl.rollout.feed import Rollout
 from agent_rl.rollout.manager import RolloutManager
 from agent_rl.rollout.store import write_trajectories
 from agent_rl.tracking.base import Tracker
@@ -19,6 +19,7 @@ from agent_rl.tracking.run_folder import RunFolder
 from agent_rl.trainer.checkpoints import commit_checkpoint, prepare_checkpoint
 from agent_rl.trainer.metrics import peak_memory_mb
 from agent_rl.trainer.settings import TrainConfig
+from agent_rl.trainer.weights import PolicyWeights
 from agent_rl.trainer.workers import PolicyWorker
 
 
@@ -39,12 +40,18 @@ class Recorder:
         self._config, self._folder, self._trackers = config, folder, trackers
         self._tokenizer, self._env = tokenizer, env
 
-    def prepare(self, step: int, groups: Sequence[Group], policy: PolicyWorker) -> Path | None:
+    def weights(self, version: int, policy: PolicyWorker) -> PolicyWeights:
+        """Return the policy's weights as `version`, for the engine."""
+        updates = policy.updates
+        return PolicyWeights(version, policy.model, self._tokenizer, lambda: policy.updates == updates)
+
+    def prepare(self, step: int, rollout: Rollout, policy: PolicyWorker, feed: dict[str, Any]) -> Path | None:
         """Write the trajectories of a step and, when one is due, its checkpoint beside its place."""
+        groups = [*rollout.groups, *rollout.dropped]
         write_trajectories(self._folder.trajectories_file(step), [t for group in groups for t in group.trajectories])
         trainer = self._config.trainer
         due = step % trainer.checkpoint_every == 0 or step == trainer.steps
-        return prepare_checkpoint(self._folder, step, policy, self._tokenizer) if due else None
+        return prepare_checkpoint(self._folder, step, policy, self._tokenizer, feed) if due else None
 
     def commit(self, step: int, metrics: dict[str, float], checkpoint: Path | None) -> None:
         """Write the metrics, then give the checkpoint its name: what a checkpoint has done is always in the metrics."""

@@ -1,11 +1,14 @@
 """A training run from its configuration to its summary."""
 
+from functools import partial
 from typing import Any
 
 from agent_rl.core.errors import UserError
 from agent_rl.evaluation.report import write_curve, write_report
 from agent_rl.models.loading import load_model
-from agent_rl.rollout.engines.embedded import EmbeddedEngine
+from agent_rl.rollout.agents import TokenAgent
+from agent_rl.rollout.engines.build import make_engine
+from agent_rl.rollout.feed import Order
 from agent_rl.rollout.manager import RolloutManager
 from agent_rl.rollout.renderer import Renderer
 from agent_rl.tracking import make_tracker
@@ -13,8 +16,8 @@ from agent_rl.tracking.console import Console
 from agent_rl.tracking.jsonl import truncate_after
 from agent_rl.tracking.run_folder import RunFolder
 from agent_rl.trainer.algorithms import Grpo
-from agent_rl.trainer.checkpoints import newest_checkpoint
-from agent_rl.trainer.loop import Loop
+from agent_rl.trainer.checkpoints import feed_state, newest_checkpoint
+from agent_rl.trainer.loop import Loop, task_at
 from agent_rl.trainer.recorder import Recorder
 from agent_rl.trainer.settings import TrainConfig
 from agent_rl.trainer.workers import PolicyWorker
@@ -39,9 +42,9 @@ def train(config: TrainConfig, folder: RunFolder, console: Console, facts: dict[
     model_settings = config.model.model_copy(update={"path": str(begun[0])}) if begun else config.model
     model, tokenizer = load_model(model_settings)
     env = config.env.build()
-    engine = EmbeddedEngine(model, config.engine)
-    engine.update_weights(first)
-    rollouts = RolloutManager(engine, Renderer(tokenizer, config.renderer), config.env.build, config.rollout)
+    engine = make_engine(config.engine, model, config.rollout.mode)
+    make_agent = partial(TokenAgent, engine, Renderer(tokenizer, config.renderer), config.rollout.limits)
+    rollouts = RolloutManager(engine, make_agent, config.env.build, config.rollout)
     policy = PolicyWorker(model, config.optimizer, config.trainer.micro_tokens, config.sampling.temperature)
     if begun:
         policy.load(begun[0])
@@ -49,8 +52,14 @@ def train(config: TrainConfig, folder: RunFolder, console: Console, facts: dict[
     for tracker in trackers:
         tracker.start(facts, config.model_dump(mode="json"))
     recorder = Recorder(config, folder, console, trackers, tokenizer, env)
-    loop = Loop(config, env.tasks("train"), rollouts, engine, policy, Grpo(config.algorithm), recorder)
+    tasks, algorithm = env.tasks("train"), Grpo(config.algorithm)
+    order = Order(
+        partial(task_at, tasks, seed=config.seed), config.trainer.tasks, algorithm.samples, config.sampling, config.seed
+    )
+    loop = Loop(config, tasks, rollouts, policy, algorithm, recorder)
     try:
+        rollouts.follow(order, config.rollout, first, feed_state(begun[0]) if begun else {})
+        rollouts.update_weights(recorder.weights(first, policy))
         if not first:
             recorder.evaluate("before", rollouts)
         loop.run(first)

@@ -7,11 +7,11 @@ from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveFloat, Posi
 from agent_rl.core.settings import Settings
 from agent_rl.envs.section import EnvSection
 from agent_rl.evaluation.settings import EvaluationSettings
-from agent_rl.models.loading import ModelSettings
+from agent_rl.models.settings import ModelSettings
 from agent_rl.rollout.engines.base import Sampling
-from agent_rl.rollout.engines.embedded.engine import EmbeddedSettings
-from agent_rl.rollout.manager import RolloutSettings
+from agent_rl.rollout.engines.embedded.settings import EmbeddedSettings
 from agent_rl.rollout.renderer import RendererSettings
+from agent_rl.rollout.settings import RolloutSettings
 from agent_rl.tracking import TRACKERS
 from agent_rl.trainer.algorithms import GrpoSettings
 from agent_rl.trainer.optimizer import OptimizerSettings
@@ -42,6 +42,13 @@ def _listed(given: object) -> object:
     return names
 
 
+def _trainable(given: object) -> object:
+    """Refuse an engine from which nothing can be learned."""
+    if isinstance(given, dict) and given.get("name") == "openai":
+        raise ValueError("a hosted model returns text, not the tokens that training needs; use engine=openai with eval")
+    return given
+
+
 class TrainConfig(Settings):
     """Everything `agent-rl train` reads."""
 
@@ -49,7 +56,7 @@ class TrainConfig(Settings):
     """The environment and its settings."""
     model: ModelSettings = ModelSettings()
     """The policy."""
-    engine: EmbeddedSettings = EmbeddedSettings()
+    engine: Annotated[EmbeddedSettings, BeforeValidator(_trainable)] = EmbeddedSettings()
     """What generates."""
     renderer: RendererSettings = RendererSettings()
     """How messages become tokens."""

@@ -108,7 +108,7 @@ def test_the_reward_is_the_sum_of_the_turns_and_is_written_for_readers_of_the_fi
 def test_only_what_the_policy_caused_counts_as_a_result():
     failures = [None, *(Failure(cause, "x", "y") for cause in (Cause.POLICY, Cause.ENVIRONMENT, Cause.INFRASTRUCTURE))]
     group = Group("t", [Trajectory("t", sample=i, failure=failure) for i, failure in enumerate(failures)])
-    assert [trajectory.sample for trajectory in group.usable] == [0, 1]
+    assert [episode[0].sample for episode in group.usable] == [0, 1]
 
 
 def test_an_error_becomes_a_failure_with_its_cause_and_its_source():

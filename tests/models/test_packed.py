@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from agent_rl.models import attention
-from agent_rl.models.packed import chosen_logprobs, entropies, pack, target_logits
+from agent_rl.models.packed import chosen_logprobs, entropies, fresh_logprobs, pack, target_logits
 from agent_rl.models.scratch import new_model
 
 
@@ -28,6 +28,15 @@ def test_packing_gives_what_each_sequence_gives_alone(model):
         together = chosen_logprobs(target_logits(model, packed), packed)
         alone = [chosen_logprobs(target_logits(model, one), one) for one in (pack([s]) for s in sequences())]
     assert (together - torch.cat(alone)).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("at_once", [1, 5, 1000])
+def test_log_probabilities_without_a_gradient_are_the_same_in_parts(model, at_once):
+    packed = pack(sequences())
+    whole = chosen_logprobs(target_logits(model, packed, 0.7), packed)
+    parts = fresh_logprobs(model, packed, 0.7, at_once)
+    assert not parts.requires_grad
+    assert (parts - whole).abs().max() < 1e-5
 
 
 def test_changing_one_sequence_changes_nothing_in_another(model):

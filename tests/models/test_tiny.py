@@ -7,7 +7,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from agent_rl.core.errors import UserError
 from agent_rl.models import attention
-from agent_rl.models.loading import SHIPPED, ModelSettings, load_model, resolve
+from agent_rl.models.loading import SHIPPED, load_model, resolve
+from agent_rl.models.settings import ModelSettings
 
 
 def test_it_is_small_enough_to_ship():

@@ -13,6 +13,7 @@ from agent_rl.models import attention
 from agent_rl.models.scratch import new_model
 from agent_rl.rollout.engines import Finish, Generation, Request, Sampling
 from agent_rl.rollout.engines.embedded import EmbeddedEngine, EmbeddedSettings
+from agent_rl.trainer.weights import PolicyWeights
 
 VOCABULARY = 300
 COMMON = [7, 8, 9] * 12
@@ -143,7 +144,7 @@ def test_new_weights_are_used_and_named_from_the_update_on():
         with torch.no_grad():
             for parameter in model.parameters():
                 parameter.mul_(1.5)
-        engine.update_weights(9)
+        await engine.update_weights(PolicyWeights(9, model))
         second = await engine.generate(asked)  # the same episode: what the old weights cached must not be used
         engine.close("e")
         return first, second
@@ -156,24 +157,48 @@ def test_new_weights_are_used_and_named_from_the_update_on():
         assert logprob == pytest.approx(expected[len(COMMON) + place - 1, token].item(), abs=1e-5)
 
 
-def test_abort_returns_what_there_is_and_the_others_go_on(model):
+def test_a_pause_freezes_turns_and_new_weights_go_on_with_them():
+    model = new_model(VOCABULARY, 2, 0, seed=4).eval()
+    model.set_attn_implementation(attention.NAME)
     engine = EmbeddedEngine(model)
 
-    async def both() -> tuple[Generation, Generation]:
-        engine.open("stopped")
-        engine.open("other")
-        stopped = asyncio.create_task(engine.generate(request("stopped", 0, COMMON, 900)))
-        other = asyncio.create_task(engine.generate(request("other", 0, COMMON, 30)))
+    async def interrupted() -> Generation:
+        engine.open("e")
+        turn = asyncio.create_task(engine.generate(request("e", 0, COMMON, 40)))
+        while engine.steps < 10:
+            await asyncio.sleep(0)
+        await engine.pause()
+        steps = engine.steps
         await asyncio.sleep(0.05)
-        engine.abort("stopped/0")
-        engine_close_later = await stopped
-        engine.close("stopped")
-        return engine_close_later, await other
+        assert engine.steps == steps and not turn.done()
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.mul_(1.5)
+        await engine.update_weights(PolicyWeights(1, model))
+        await engine.resume()
+        return await turn
 
-    stopped, other = asyncio.run(both())
-    assert stopped.finish is Finish.ABORT
-    assert len(stopped.tokens) < 900
-    assert other.finish is Finish.LENGTH
+    said = asyncio.run(interrupted())
+    old = said.weight_versions.index(1)
+    assert said.weight_versions == [0] * old + [1] * (40 - old) and 0 < old < 40
+    tokens = COMMON + said.tokens
+    expected = true_logprobs(model, tokens)  # of the new weights
+    for place in range(old, 40):
+        assert said.logprobs[place] == pytest.approx(
+            expected[len(COMMON) + place - 1, said.tokens[place]].item(), abs=1e-5
+        )
+
+
+def test_an_engine_with_weights_of_its_own_takes_over_those_it_is_given(model):
+    other = new_model(VOCABULARY, 2, 0, seed=9).eval()
+    other.set_attn_implementation(attention.NAME)
+    engine = EmbeddedEngine(other, shared=False)
+    asyncio.run(engine.update_weights(PolicyWeights(1, model)))
+    said = single(engine, request("e", 0, COMMON, 6, sampling=Sampling(temperature=0.0)))
+    assert (
+        said.tokens
+        == single(EmbeddedEngine(model), request("e", 0, COMMON, 6, sampling=Sampling(temperature=0.0))).tokens
+    )
 
 
 def test_a_cancelled_request_frees_its_row(model):

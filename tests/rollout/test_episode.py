@@ -1,26 +1,36 @@
 """Episodes: exact tokens, derived masks, stop reasons, and whose fault a failure is."""
 
 import asyncio
+import contextlib
 import time
 
 import pytest
 
 from agent_rl.core.limits import Limits
-from agent_rl.core.message import assistant, tool_call
-from agent_rl.core.outcome import Cause, StopReason
-from agent_rl.core.trajectory import Origin, Trajectory
-from agent_rl.rollout.engines import Finish, Request, Sampling
-from agent_rl.rollout.engines.scripted import ScriptedEngine
-from agent_rl.rollout.episode import Episode, Plan
+from agent_rl.core.message import assistant, tool_call, user
+from agent_rl.core.outcome import Cause, InfrastructureError, StopReason
+from agent_rl.core.trajectory import Group, Origin, Trajectory
+from agent_rl.rollout.agents import Plan, TokenAgent, checked
+from agent_rl.rollout.engines import Finish, Generation, Request, Sampling
+from agent_rl.rollout.engines.scripted import Fault, ScriptedEngine
+from agent_rl.rollout.episode import Episode
 
 CALL = assistant("", [tool_call("add", {"a": 3, "b": 4})])
 
 
 def play(env, engine, renderer, limits: Limits | None = None) -> Trajectory:
-    task = env.tasks("train")["train-3"]
+    return play_parts(env, engine, renderer, limits)[-1]
+
+
+def play_parts(env, engine, renderer, limits: Limits | None = None) -> list[Trajectory]:
+    task, limits = env.tasks("train")["train-3"], limits or Limits()
     plan = Plan("e", task, 0, Sampling(), 1)
     engine.open("e")
-    return asyncio.run(Episode(plan, env, engine, renderer, limits or Limits()).play())
+
+    async def episode() -> list[Trajectory]:
+        return await Episode(plan, env, TokenAgent(engine, renderer, limits, plan), limits).play()
+
+    return asyncio.run(episode())
 
 
 def script(renderer, *messages):
@@ -54,6 +64,12 @@ def test_the_engine_sees_exactly_the_tokens_of_the_trajectory_grown_turn_by_turn
         messages, tools=[t.schema() for t in adder().tools()], tokenize=True, return_dict=False
     )
     assert whole[: len(trajectory.tokens)] == trajectory.tokens
+
+
+def test_its_prompt_can_be_rendered_again_from_what_is_recorded(adder, renderer):
+    trajectory = play(adder(), ScriptedEngine(script(renderer, CALL, assistant("7"))), renderer)
+    assert trajectory.tools
+    assert tuple(renderer.prompt(trajectory.messages[:1], trajectory.tools)) == trajectory.segments[0].tokens
 
 
 def test_a_turn_cut_by_length_ends_the_episode_and_the_environment_never_sees_it(adder, renderer):
@@ -112,10 +128,10 @@ def test_what_the_environment_raises_is_the_environments_failure(adder, renderer
 
 
 @pytest.mark.parametrize(
-    ("limits", "named"), [({"turn_seconds": 0.05}, "engine"), ({"episode_seconds": 0.05}, "engine")]
+    ("limits", "named"), [({"turn_seconds": 0.05}, "turn 1"), ({"episode_seconds": 0.05}, "the engine")]
 )
 def test_an_engine_that_never_answers_ends_by_a_deadline_that_names_it(adder, renderer, limits, named):
-    engine = ScriptedEngine(lambda request: [5], seconds=60)
+    engine = ScriptedEngine(lambda request: [5], token_seconds=60)
     trajectory = play(adder(), engine, renderer, Limits(**limits))
     assert trajectory.failure.cause is Cause.INFRASTRUCTURE
     assert named in trajectory.failure.message
@@ -129,16 +145,84 @@ def test_a_tool_that_never_answers_ends_by_a_deadline(adder, renderer, monkeypat
     monkeypatch.setattr(adder, "astep", sleeps)
     begun = time.monotonic()
     trajectory = play(adder(), ScriptedEngine(script(renderer, CALL)), renderer, Limits(tool_seconds=0.05))
-    assert "environment's step" in trajectory.failure.message
+    assert "waited 0.05 s for its step" in trajectory.failure.message
     assert time.monotonic() - begun < 30
 
 
-def test_an_aborted_turn_is_an_infrastructure_failure(adder, renderer):
-    engine = ScriptedEngine(script(renderer, CALL))
-    engine.abort("e/0")
+def test_what_the_engine_gives_back_unfinished_is_gone_on_with(adder, renderer):
+    whole = renderer.action(CALL)
+    turns = {0: whole, 1: renderer.action(assistant("7"))}
+    prompts: list[int] = []
+
+    def rest(request: Request) -> list[int]:
+        number = int(request.id.rpartition("/")[2])
+        if not number:
+            prompts.append(len(request.tokens))
+        return turns[number][len(request.tokens) - prompts[0] :] if not number else turns[number]
+
+    engine = ScriptedEngine(rest, faults=lambda request: Fault.ABORT if len(engine.requests) < 4 else None)
+    trajectory = play(adder(), engine, renderer)
+    assert trajectory.segments[1].tokens == tuple(whole)
+    assert len({request.seed for request in engine.requests}) == len(engine.requests)
+    assert trajectory.reward == 1.0
+
+
+def test_an_engine_that_only_gives_back_is_a_failure(adder, renderer):
+    engine = ScriptedEngine(lambda request: [5], faults=lambda request: Fault.ABORT)
     trajectory = play(adder(), engine, renderer)
     assert trajectory.failure.cause is Cause.INFRASTRUCTURE
+    assert "gave turn 1 back" in trajectory.failure.message
+
+
+@pytest.mark.parametrize("fault", [f for f in Fault if f not in (Fault.HANG, Fault.ABORT)])
+def test_what_cannot_have_been_sampled_is_a_failure_of_the_engine(adder, renderer, fault):
+    engine = ScriptedEngine(script(renderer, CALL), faults=lambda request: fault)
+    trajectory = play(adder(), engine, renderer)
+    assert (trajectory.failure.cause, trajectory.failure.source) == (Cause.INFRASTRUCTURE, "engine")
     assert trajectory.action_logprobs == []
+    assert trajectory.reward == 0.0 and not trajectory.usable
+
+
+def test_a_stop_token_within_a_turn_is_refused(adder, renderer):
+    stop = min(renderer.stop_tokens)
+    with pytest.raises(InfrastructureError, match="in the middle"):
+        checked(
+            Generation([5, stop, stop], [0.0] * 3, Finish.STOP, [0] * 3),
+            Request("r", "e", [1], 9, frozenset([stop]), 0, Sampling()),
+            512,
+        )
+
+
+def test_a_rewritten_context_begins_a_new_trajectory_of_the_same_episode(adder, renderer, monkeypatch):
+    step = adder.astep
+
+    async def rewrites(self, action):
+        observation, reward, terminated, truncated, info = await step(self, action)
+        if not terminated:
+            info = info | {"context": [*self.task.messages, user(f"so far: {observation[0]['content']}")]}
+        return observation, reward, terminated, truncated, info
+
+    monkeypatch.setattr(adder, "astep", rewrites)
+    parts = play_parts(adder(), ScriptedEngine(script(renderer, CALL, CALL, assistant("7"))), renderer)
+    assert [(part.sample, part.part, part.stop) for part in parts] == [
+        (0, 0, StopReason.REWRITTEN),
+        (0, 1, StopReason.REWRITTEN),
+        (0, 2, StopReason.ANSWERED),
+    ]
+    assert [[segment.origin for segment in part.segments] for part in parts] == [[Origin.PROMPT, Origin.ACTION]] * 3
+    group = Group("train-3", parts)
+    assert group.rewards == [1.0] and len(group.episodes) == 1
+
+
+def test_a_tool_that_swallows_cancellation_cannot_hold_the_episode(adder, renderer, monkeypatch):
+    async def stubborn(self, action):
+        for _ in range(200):
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(0.05)
+
+    monkeypatch.setattr(adder, "astep", stubborn)
+    trajectory = play(adder(), ScriptedEngine(script(renderer, CALL)), renderer, Limits(tool_seconds=0.05))
+    assert "waited 0.05 s for its step" in trajectory.failure.message
 
 
 def test_each_turn_has_its_own_random_stream(adder, renderer):

@@ -1,15 +1,19 @@
 """The manager: groups in order, failures apart from rewards, a budget, and a word about what is waited for."""
 
-import asyncio
 import logging
+import threading
+from functools import partial
 
 import pytest
 
 from agent_rl.core.message import assistant, tool_call
 from agent_rl.core.outcome import Cause
+from agent_rl.rollout.agents import TokenAgent
 from agent_rl.rollout.engines import Sampling
 from agent_rl.rollout.engines.scripted import ScriptedEngine
-from agent_rl.rollout.manager import FailureBudgetError, RolloutManager, RolloutSettings
+from agent_rl.rollout.failures import FailureBudgetError
+from agent_rl.rollout.manager import RolloutManager
+from agent_rl.rollout.settings import PlaySettings
 
 CALL = assistant("", [tool_call("add", {"a": 3, "b": 4})])
 
@@ -20,29 +24,40 @@ def script(renderer):
     return lambda request: turns[int(request.id.rpartition("/")[2])]
 
 
-def manager(adder, renderer, engine=None, **settings) -> RolloutManager:
-    engine = engine or ScriptedEngine(script(renderer))
-    return RolloutManager(engine, renderer, adder, RolloutSettings(**settings))
+@pytest.fixture
+def manager(adder, renderer):
+    """Make managers, and close them when the test ends."""
+    made: list[RolloutManager] = []
+
+    def make(engine=None, **settings) -> RolloutManager:
+        engine = engine or ScriptedEngine(script(renderer))
+        play = PlaySettings(**settings)
+        made.append(RolloutManager(engine, partial(TokenAgent, engine, renderer, play.limits), adder, play))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
 
 
-def test_groups_come_in_the_order_of_the_tasks_with_as_many_samples_as_asked_for(adder, renderer):
+def test_groups_come_in_the_order_of_the_tasks_with_as_many_samples_as_asked_for(adder, renderer, manager):
     tasks = [adder().tasks("train")[i] for i in (4, 3, 4)]
-    groups = manager(adder, renderer).run(tasks, 3, Sampling(), seed=0)
+    groups = manager().run(tasks, 3, Sampling(), seed=0)
     assert [group.task_id for group in groups] == ["train-4", "train-3", "train-4"]
     assert [[t.sample for t in group.trajectories] for group in groups] == [[0, 1, 2]] * 3
     assert [t.reward for t in groups[1].trajectories] == [1.0] * 3
     assert [t.reward for t in groups[0].trajectories] == [0.0] * 3
 
 
-def test_an_infrastructure_failure_is_tried_again_with_a_fresh_environment(adder, renderer):
+def test_an_infrastructure_failure_is_tried_again_with_a_fresh_environment(adder, renderer, manager):
     adder.broken_calls = 3
-    groups = manager(adder, renderer).run([adder().tasks("train")[3]] * 4, 2, Sampling(), seed=0)
+    groups = manager().run([adder().tasks("train")[3]] * 4, 2, Sampling(), seed=0)
     assert all(t.usable and t.reward == 1.0 for group in groups for t in group.trajectories)
 
 
-def test_what_fails_for_good_is_left_out_and_within_the_budget_the_run_goes_on(adder, renderer):
+def test_what_fails_for_good_is_left_out_and_within_the_budget_the_run_goes_on(adder, renderer, manager):
     adder.broken_calls = 1
-    rollouts = manager(adder, renderer, retries=0, failure_budget=0.2)
+    rollouts = manager(retries=0, failure_budget=0.2)
     groups = rollouts.run([adder().tasks("train")[3]], 8, Sampling(), seed=0)
     assert len(groups[0].trajectories) == 8
     assert len(groups[0].usable) == 7
@@ -50,14 +65,14 @@ def test_what_fails_for_good_is_left_out_and_within_the_budget_the_run_goes_on(a
     assert failed.failure.cause is Cause.INFRASTRUCTURE
 
 
-def test_over_the_budget_the_run_stops_and_names_the_culprit(adder, renderer):
+def test_over_the_budget_the_run_stops_and_names_the_culprit(adder, renderer, manager):
     adder.broken_calls = 1000
-    with pytest.raises(FailureBudgetError, match=r"8 of 8 episodes failed 3 times each.*'adder': out of order"):
-        manager(adder, renderer).run([adder().tasks("train")[3]], 8, Sampling(), seed=0)
+    with pytest.raises(FailureBudgetError, match=r"8 of 8 .* 3 times each, more .* 10%.*'adder': out of order"):
+        manager().run([adder().tasks("train")[3]], 8, Sampling(), seed=0)
 
 
-def test_a_failed_rollout_leaves_the_manager_fit_for_the_next(adder, renderer):
-    rollouts = manager(adder, renderer)
+def test_a_failed_rollout_leaves_the_manager_fit_for_the_next(adder, renderer, manager):
+    rollouts = manager()
     adder.broken_calls = 1000
     with pytest.raises(FailureBudgetError):
         rollouts.run([adder().tasks("train")[3]], 4, Sampling(), seed=0)
@@ -65,38 +80,90 @@ def test_a_failed_rollout_leaves_the_manager_fit_for_the_next(adder, renderer):
     assert rollouts.run([adder().tasks("train")[3]], 4, Sampling(), seed=0)[0].usable
 
 
-def test_every_episode_of_a_rollout_has_its_own_seed(adder, renderer):
+def test_every_episode_of_a_rollout_has_its_own_seed(adder, renderer, manager):
     engine = ScriptedEngine(script(renderer))
-    manager(adder, renderer, engine).run([adder().tasks("train")[3]] * 3, 4, Sampling(), seed=0)
+    manager(engine).run([adder().tasks("train")[3]] * 3, 4, Sampling(), seed=0)
     assert len({request.seed for request in engine.requests}) == len(engine.requests)
 
 
-def test_when_nothing_moves_the_log_names_what_is_waited_for(adder, renderer, caplog):
-    engine = ScriptedEngine(script(renderer), seconds=0.3)
+def test_when_nothing_moves_the_log_names_what_is_waited_for(adder, renderer, manager, caplog):
+    engine = ScriptedEngine(script(renderer), token_seconds=0.02)
     with caplog.at_level(logging.WARNING):
-        manager(adder, renderer, engine, stall_seconds=0.1).run([adder().tasks("train")[3]], 5, Sampling(), seed=0)
-    assert "5 are waiting: 5 for the engine (turn 1)" in caplog.text
+        manager(engine, stall_seconds=0.1).run([adder().tasks("train")[3]], 5, Sampling(), seed=0)
+    assert "5 are playing: 5 x the engine 0 s; the engine: 5 requests in flight" in caplog.text
 
 
-def test_progress_counts_up_to_all_episodes(adder, renderer):
+def test_progress_counts_up_to_all_episodes(adder, renderer, manager):
     seen: list[tuple[int, int]] = []
-    rollouts = manager(adder, renderer)
+    rollouts = manager()
     rollouts.run([adder().tasks("train")[3]], 4, Sampling(), 0, lambda done, total: seen.append((done, total)))
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
-def test_an_interrupt_cancels_the_episodes_and_closes_them(adder, renderer):
-    engine = ScriptedEngine(script(renderer), seconds=30)
-    rollouts = manager(adder, renderer, engine)
+def test_an_interrupt_cancels_the_episodes_and_closes_them(adder, renderer, manager, monkeypatch):
+    engine = ScriptedEngine(script(renderer), token_seconds=30)
+    rollouts = manager(engine)
+    monkeypatch.setattr("concurrent.futures.wait", interrupted_once(engine))
+    with pytest.raises(KeyboardInterrupt):
+        rollouts.run([adder().tasks("train")[3]], 3, Sampling(), seed=0)
+    monkeypatch.undo()
+    assert sorted(set(engine.closed)) == [f"run/0/train-3/{i}" for i in range(3)]
+    assert "no requests" in engine.status() or engine.status().startswith("0 requests")
 
-    async def interrupted() -> None:
-        work = asyncio.create_task(rollouts._play_all(plans, None))
-        await asyncio.sleep(0.05)
-        work.cancel()
-        await asyncio.gather(work, return_exceptions=True)
 
-    from agent_rl.rollout.episode import Plan
+def interrupted_once(engine):
+    """Return a stand-in for `concurrent.futures.wait` that is interrupted as soon as all episodes wait."""
+    import concurrent.futures
+    import time
 
-    plans = [Plan(f"e{i}", adder().tasks("train")[3], i, Sampling(), i) for i in range(3)]
-    asyncio.run(interrupted())
-    assert sorted(engine.closed) == ["e0", "e1", "e2"]
+    real, first = concurrent.futures.wait, threading.Event()
+
+    def wait(futures, timeout=None):
+        if first.is_set():
+            return real(futures, timeout)
+        first.set()
+        while len(engine.requests) < 3:
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    return wait
+
+
+def test_what_was_repeated_is_said_in_one_line(adder, manager, caplog):
+    adder.broken_calls = 3
+    manager().run([adder().tasks("train")[3]] * 4, 2, Sampling(), seed=0)
+    lines = [record.getMessage() for record in caplog.records]
+    assert lines == [
+        "0 of 8 episodes failed for good and are left out, 3 attempts were repeated: 3 x adder: out of order"
+    ]
+
+
+def test_no_more_episodes_play_at_once_than_allowed_and_all_are_played(adder, renderer, manager):
+    engine = ScriptedEngine(script(renderer), token_seconds=0.001)
+    most = 0
+
+    def counted(request):
+        nonlocal most
+        most = max(most, len(engine._running))
+        return script(renderer)(request)
+
+    engine._script = counted
+    groups = manager(engine, concurrency=6).run([adder().tasks("train")[3]] * 10, 2, Sampling(), seed=0)
+    assert sum(len(group.trajectories) for group in groups) == 20
+    assert 4 <= most < 6
+
+
+def test_a_tool_that_blocks_the_event_loop_is_named_with_its_line(adder, manager, caplog, monkeypatch):
+    import time
+
+    from agent_rl.core.threads import LoopThread
+
+    async def blocks(self, action):
+        time.sleep(0.5)
+        return [], 0.0, True, False, {}
+
+    monkeypatch.setattr(adder, "astep", blocks)
+    monkeypatch.setattr(LoopThread, "_PATIENCE", 0.1)
+    manager().run([adder().tasks("train")[3]], 1, Sampling(), seed=0)
+    assert "the event loop has not turned for 0.1 s: it is in blocks" in caplog.text
+    assert "test_manager.py" in caplog.text

@@ -16,9 +16,10 @@ from agent_rl.core.limits import Limits
 from agent_rl.core.message import Message, assistant, system, tool_call, tool_result, user
 from agent_rl.core.outcome import StopReason
 from agent_rl.core.trajectory import Origin
+from agent_rl.rollout.agents import Plan, TokenAgent
 from agent_rl.rollout.engines.base import Sampling
 from agent_rl.rollout.engines.scripted import ScriptedEngine
-from agent_rl.rollout.episode import Episode, Plan
+from agent_rl.rollout.episode import Episode
 from agent_rl.rollout.renderer import Renderer, RendererSettings
 from agent_rl.rollout.renderer.template import TOOL, ChatTemplate
 from tests.reference_mistral import mistral_template
@@ -226,9 +227,9 @@ def test_the_mask_of_an_episode_is_exactly_what_was_sampled(case: Case, adder):
 
     env = adder()
     plan = Plan("e", env.tasks("train")["train-3"], 0, Sampling(), 0)
-    trajectory = asyncio.run(
-        Episode(plan, env, ScriptedEngine(script), renderer, Limits(turn_tokens=500, episode_tokens=20_000)).play()
-    )
+    limits = Limits(turn_tokens=500, episode_tokens=20_000)
+    agent = TokenAgent(ScriptedEngine(script), renderer, limits, plan)
+    [trajectory] = asyncio.run(Episode(plan, env, agent, limits).play())
     assert trajectory.failure is None
     assert (trajectory.stop, trajectory.reward) == (StopReason.ANSWERED, 1.0)
     sampled = [segment.tokens for segment in trajectory.segments if segment.origin is Origin.ACTION]

@@ -16,6 +16,7 @@ def trajectory(number: int) -> Trajectory:
     return Trajectory(
         f"task-{number}",
         number,
+        1,
         {"hops": 2},
         [Segment(Origin.PROMPT, (1, 2)), Segment(Origin.ACTION, (3,), (-0.1 - 0.2,), (7,))],
         [Turn(reward=1 / 3, tool_calls=1)],
@@ -24,6 +25,7 @@ def trajectory(number: int) -> Trajectory:
         StopReason.FAILED,
         Failure(Cause.INFRASTRUCTURE, "search", "gone"),
         1.5,
+        [call],
     )
 
 

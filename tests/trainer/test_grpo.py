@@ -15,7 +15,10 @@ from .conftest import trajectory
 
 def group(rewards: list[float]) -> Group:
     rng = random.Random(0)
-    return Group("t", [trajectory(rng, reward) for reward in rewards])
+    made = [trajectory(rng, reward) for reward in rewards]
+    for sample, one in enumerate(made):
+        one.sample = sample
+    return Group("t", made)
 
 
 def test_advantages_are_centred_and_divided_by_the_population_deviation():
@@ -40,6 +43,12 @@ def test_what_infrastructure_failed_is_in_neither_mean_nor_deviation():
     kept = [0.0, 1.0, 1.0]
     expected = (np.array(kept) - np.mean(kept)) / (np.std(kept) + 1e-6)
     assert Grpo(GrpoSettings()).advantages(made) == pytest.approx([*expected.tolist(), 0.0])
+
+
+def test_an_episode_of_several_trajectories_counts_once_and_each_of_them_has_its_advantage():
+    made = group([0.0, 1.0, 0.0])
+    made.trajectories[2].sample, made.trajectories[2].part = 1, 1  # the second episode's end
+    assert Grpo(GrpoSettings()).advantages(made) == pytest.approx([-1.0, 1.0, 1.0], abs=1e-5)
 
 
 def test_one_usable_episode_has_nothing_to_be_compared_with():

@@ -1,4 +1,4 @@
-"""The engine protocol: it generates tokens from tokens."""
+"""The engine protocol: it generates tokens from tokens. A host is what the rollout needs of one, and of others."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -84,6 +84,11 @@ class Weights(Protocol):
         """The number of the version."""
         ...
 
+    @property
+    def current(self) -> bool:
+        """Whether these are still the weights: the trainer goes on changing the tensors that it lends."""
+        ...
+
     def tensors(self) -> Iterator[tuple[str, "Tensor"]]:
         """Yield every weight with its Hugging Face name."""
         ...
@@ -93,8 +98,8 @@ class Weights(Protocol):
         ...
 
 
-class Engine(Protocol):
-    """Generates tokens from tokens, many requests at once. All methods belong to one event loop."""
+class Host(Protocol):
+    """Serves the agents of many episodes at once, as the rollout sees it. All methods belong to one event loop."""
 
     async def start(self) -> None:
         """Get ready to generate; called once, before anything else."""
@@ -112,15 +117,6 @@ class Engine(Protocol):
         """Forget an episode and its cache; harmless when it is not known."""
         ...
 
-    async def generate(self, request: Request) -> Generation:
-        """Sample one turn; cancelling the call ends the request.
-
-        Raises:
-            ValueError: The request can never be served, such as one longer than the model's context.
-            InfrastructureError: It was not served.
-        """
-        ...
-
     async def pause(self) -> None:
         """Sample nothing until `resume`. Requests in flight freeze or end as aborted; new ones wait."""
         ...
@@ -135,4 +131,17 @@ class Engine(Protocol):
 
     def status(self) -> str:
         """Return what the engine is doing in some words, for the line that says what is being waited for."""
+        ...
+
+
+class Engine(Host, Protocol):
+    """Generates tokens from tokens."""
+
+    async def generate(self, request: Request) -> Generation:
+        """Sample one turn; cancelling the call ends the request.
+
+        Raises:
+            ValueError: The request can never be served, such as one longer than the model's context.
+            InfrastructureError: It was not served.
+        """
         ...

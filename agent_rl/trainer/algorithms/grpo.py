@@ -47,13 +47,17 @@ class Grpo:
         return self.settings.samples
 
     def advantages(self, group: Group) -> list[float]:
-        """Return the advantage of each trajectory; 0 for unusable ones, which the mean and deviation leave out."""
-        rewards = torch.tensor([t.reward for t in group.usable], dtype=torch.float64)
+        """Return the advantage of each trajectory; 0 for unusable ones, which the mean and deviation leave out.
+
+        An episode of several trajectories counts once, and each of them has its advantage.
+        """
+        rewards = torch.tensor(group.rewards, dtype=torch.float64)
         if len(rewards) < 2:
             return [0.0] * len(group.trajectories)
         scale = rewards.std(correction=0) + 1e-6 if self.settings.normalize else 1.0
-        centred = iter(((rewards - rewards.mean()) / scale).tolist())
-        return [next(centred) if t.usable else 0.0 for t in group.trajectories]
+        centred = ((rewards - rewards.mean()) / scale).tolist()
+        by_sample = {episode[0].sample: value for episode, value in zip(group.usable, centred, strict=True)}
+        return [by_sample.get(t.sample, 0.0) for t in group.trajectories]
 
     def loss(self, logprobs: Tensor, old_logprobs: Tensor, advantages: Tensor) -> TokenLoss:
         """Return the clipped loss of each token, `[A]`."""

@@ -10,34 +10,18 @@ the same batches, and the same run twice gives the same bits.
 """
 
 import asyncio
+from collections import deque
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 import torch
-from pydantic import Field
 from transformers import PreTrainedModel
 
 from agent_rl.core.outcome import InfrastructureError
-from agent_rl.core.settings import Settings
-from agent_rl.rollout.engines.base import Finish, Generation, Request
+from agent_rl.rollout.engines.base import Finish, Generation, Request, Weights
 from agent_rl.rollout.engines.embedded.cache import Extension, RowCache, Shape
 from agent_rl.rollout.engines.embedded.sampling import Stream, draw
-
-
-class EmbeddedSettings(Settings):
-    """Settings of the embedded engine."""
-
-    name: Literal["embedded"] = "embedded"
-    """The engine."""
-    rows: int = Field(default=128, ge=1)
-    """Episodes in the cache at once; more wait for a row."""
-    join_every: int = Field(default=4, ge=1)
-    """Steps between the joining of new turns: more makes larger prefills, fewer makes shorter waits."""
-    deterministic: bool = True
-    """Wait at each joining for the episodes due there, so that batches do not depend on the speed of tools."""
-    min_shared_prefix: int = Field(default=8, ge=1)
-    """Shortest prefix worth copying from another row."""
+from agent_rl.rollout.engines.embedded.settings import EmbeddedSettings
 
 
 @dataclass
@@ -50,7 +34,6 @@ class _Turn:
     tokens: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     versions: list[int] = field(default_factory=list)
-    aborted: bool = False
 
 
 @dataclass
@@ -67,10 +50,22 @@ class _Episode:
 class EmbeddedEngine:
     """Generates with a model of this process. All methods belong to the event loop's thread."""
 
-    def __init__(self, model: PreTrainedModel, settings: EmbeddedSettings | None = None) -> None:
-        """Generate with `model` as it is at each step; the model must have been loaded with `agent_rl`'s attention."""
+    def __init__(
+        self, model: PreTrainedModel, settings: EmbeddedSettings | None = None, shared: bool = True, sync: bool = True
+    ) -> None:
+        """Generate with `model`, which must have been loaded with `agent_rl`'s attention.
+
+        Args:
+            model: The model, used as it is at each step.
+            settings: How to generate.
+            shared: The trainer trains this very model; otherwise `update_weights` copies the weights into it.
+            sync: All episodes of a batch are announced before the first request, so that `deterministic` can hold.
+        """
         self.settings = settings or EmbeddedSettings()
         self.version = 0
+        self._own = None if shared else dict(model.named_parameters())
+        self._deterministic = sync and self.settings.deterministic
+        self._paused = False
         self.steps = 0
         config = model.config.get_text_config()
         width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
@@ -80,15 +75,26 @@ class EmbeddedEngine:
         self._cache = RowCache(shape, self.settings.rows, model.dtype, model.device)
         self._episodes: dict[str, _Episode] = {}
         self._rows: list[_Episode] = []  # the episode of each row in use
+        self._unplaced: deque[_Episode] = deque()  # episodes that were announced and have no row yet
+        self._cancelled: deque[_Episode] = deque()  # episodes whose turn nobody wants any more
         self._active = 0  # rows in front that generate
         self._changed = asyncio.Event()
         self._driver: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Be ready."""
+
+    async def stop(self) -> None:
+        """End the steps."""
+        if self._driver is not None:
+            self._driver.cancel()
 
     def open(self, episode: str) -> None:
         """Announce an episode; it gets a row when its turn comes, in the order of announcement."""
         if episode in self._episodes:
             raise ValueError(f"episode '{episode}' is open already")
         self._episodes[episode] = _Episode(episode)
+        self._unplaced.append(self._episodes[episode])
         self._changed.set()
 
     def close(self, episode: str) -> None:
@@ -102,6 +108,7 @@ class EmbeddedEngine:
         known.closed = True  # its row is freed at the next joining, at a step that does not depend on this moment
         if not self._episodes:
             self._rows, self._active, self.steps = [], 0, 0
+            self._unplaced.clear()
         self._changed.set()
 
     async def generate(self, request: Request) -> Generation:
@@ -127,20 +134,34 @@ class EmbeddedEngine:
         try:
             return await result
         except asyncio.CancelledError:
-            self.abort(request.id)
+            if episode.turn is not None and episode.turn.request is request:
+                self._cancelled.append(episode)
+                self._changed.set()
             raise
 
-    def abort(self, request_id: str) -> None:
-        """End a request at the next step."""
-        for episode in self._episodes.values():
-            if episode.turn is not None and episode.turn.request.id == request_id:
-                episode.turn.aborted = True
+    async def pause(self) -> None:
+        """Take no more steps; turns in flight freeze."""
+        self._paused = True
+
+    async def resume(self) -> None:
+        """Go on."""
+        self._paused = False
         self._changed.set()
 
-    def update_weights(self, version: int) -> None:
-        """Call the weights `version` from now on. They are shared, so only what the old ones computed is dropped."""
-        self.version = version
+    async def update_weights(self, weights: Weights) -> None:
+        """Take the weights over, unless they are shared, and drop what the old ones computed."""
+        if self._own is not None:
+            with torch.no_grad():
+                for name, tensor in weights.tensors():
+                    self._own[name].copy_(tensor)
+        self.version = weights.version
         self._cache.lengths[:] = 0
+
+    def status(self) -> str:
+        """Return how many episodes generate and how many are known."""
+        return f"{self._active} rows generate, {len(self._rows)} of {self.settings.rows} are taken" + (
+            ", paused" if self._paused else ""
+        )
 
     # --- the steps ---------------------------------------------------------------------------------------------------
 
@@ -160,8 +181,10 @@ class EmbeddedEngine:
 
     def _advance(self) -> bool:
         """Do what can be done now; return False when only an episode's next move can bring more."""
-        for episode in [e for e in self._episodes.values() if e.turn is not None and e.turn.aborted]:
-            self._finish(episode, Finish.ABORT)
+        if self._paused:
+            return False
+        while self._cancelled:
+            self._finish(self._cancelled.popleft(), Finish.ABORT)
         if self.steps % self.settings.join_every == 0 or not self._active:
             if self._unfinished_business():
                 return False
@@ -181,7 +204,7 @@ class EmbeddedEngine:
 
     def _unfinished_business(self) -> bool:
         """Whether an episode that is due has yet to make its move; the order of things must not depend on when."""
-        return self.settings.deterministic and any(
+        return self._deterministic and any(
             episode.turn is None and not episode.closed and episode.due <= self.steps for episode in self._rows
         )
 
@@ -195,8 +218,10 @@ class EmbeddedEngine:
 
     def _admit(self) -> None:
         """Give free rows to episodes that have none, in the order in which they were announced."""
-        free = self.settings.rows - len(self._rows)
-        for episode in [e for e in self._episodes.values() if e.row is None][:free]:
+        while self._unplaced and len(self._rows) < self.settings.rows:
+            episode = self._unplaced.popleft()
+            if episode.closed:
+                continue
             episode.row = len(self._rows)
             episode.due = self.steps
             self._cache.lengths[episode.row] = 0

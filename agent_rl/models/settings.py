@@ -1,0 +1,18 @@
+"""Settings of models, apart from the code that loads one and torch with it."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from agent_rl.core.settings import Settings
+
+
+class ModelSettings(Settings):
+    """Which model."""
+
+    path: str = "tiny"
+    """`tiny` (shipped), a run folder, a folder in Hugging Face format, or a name on the Hugging Face hub."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Type of the weights."""
+    device: str = Field(default="auto", pattern="^(auto|cpu|cuda(:[0-9]+)?)$")
+    """`cpu`, `cuda`, or `auto`: a GPU if there is one."""

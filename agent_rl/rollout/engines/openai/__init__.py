@@ -1,0 +1,1 @@
+"""Hosted models, and any other endpoint that speaks as OpenAI does: for evaluation, never for training."""
