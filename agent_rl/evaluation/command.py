@@ -45,7 +45,7 @@ def _speakers(config: EvalConfig, folder: Path) -> tuple[Host, MakeAgent]:
     from agent_rl.rollout.renderer import Renderer
 
     assert config.model is not None  # only a hosted model has none
-    renderer = Renderer(load_tokenizer(config.model))
+    renderer = Renderer(load_tokenizer(config.model), config.renderer)
     engine = make_engine(config.engine, Placement(config.model, folder))
     return engine, partial(TokenAgent, engine, renderer, limits)
 

@@ -10,6 +10,7 @@ from agent_rl.models.settings import ModelSettings
 from agent_rl.rollout.engines.embedded.settings import EmbeddedSettings
 from agent_rl.rollout.engines.openai.settings import OpenAISettings
 from agent_rl.rollout.engines.sglang.settings import SglangSettings
+from agent_rl.rollout.renderer import RendererSettings
 from agent_rl.rollout.settings import PlaySettings
 
 
@@ -44,6 +45,8 @@ class EvalConfig(Measure):
     """What generates."""
     model: ModelSettings | None = ModelSettings()
     """What is measured; with engine=openai it is `engine.model` instead."""
+    renderer: RendererSettings = RendererSettings()
+    """How messages become tokens."""
     rollout: PlaySettings = PlaySettings()
     """How episodes are rolled out."""
     seed: NonNegativeInt = 0

@@ -44,7 +44,7 @@ def train(config: TrainConfig, folder: RunFolder, console: Console, facts: dict[
     model, tokenizer = load_model(model_settings)
     env = config.env.build()
     engine = make_engine(config.engine, Placement(model_settings, folder.path, config.rollout.mode, model))
-    make_agent = partial(TokenAgent, engine, Renderer(tokenizer), config.rollout.limits)
+    make_agent = partial(TokenAgent, engine, Renderer(tokenizer, config.renderer), config.rollout.limits)
     rollouts = RolloutManager(engine, make_agent, config.env.build, config.rollout)
     policy = PolicyWorker(model, config.optimizer, config.trainer.micro_tokens, config.sampling.temperature)
     if begun:

@@ -11,6 +11,7 @@ from agent_rl.models.settings import ModelSettings
 from agent_rl.rollout.engines.base import Sampling
 from agent_rl.rollout.engines.embedded.settings import EmbeddedSettings
 from agent_rl.rollout.engines.sglang.settings import SglangSettings
+from agent_rl.rollout.renderer import RendererSettings
 from agent_rl.rollout.settings import RolloutSettings
 from agent_rl.tracking import TRACKERS
 from agent_rl.trainer.algorithms import GrpoSettings
@@ -69,6 +70,8 @@ class TrainConfig(Settings):
     """What generates."""
     cluster: ClusterSettings = ClusterSettings()
     """Where the workers live."""
+    renderer: RendererSettings = RendererSettings()
+    """How messages become tokens."""
     rollout: RolloutSettings = RolloutSettings()
     """How episodes are rolled out."""
     sampling: Sampling = Sampling()
@@ -135,6 +138,8 @@ class SftConfig(Settings):
     """The environment that demonstrates."""
     model: ModelSettings = ModelSettings()
     """The model to train."""
+    renderer: RendererSettings = RendererSettings()
+    """How messages become tokens."""
     optimizer: DemonstrationOptimizerSettings = DemonstrationOptimizerSettings()
     """The optimizer."""
     sft: DemonstrationSettings = DemonstrationSettings()

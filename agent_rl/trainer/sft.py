@@ -34,7 +34,7 @@ def train_on_demonstrations(config: SftConfig, folder: RunFolder, tracker: Track
     if not isinstance(env, ToolEnv):
         raise UserError(f"environment '{config.env.name}' has no demonstrations")
     model, tokenizer = _beginning(config, env)
-    renderer = Renderer(tokenizer)
+    renderer = Renderer(tokenizer, config.renderer)
     optimizer = make_optimizer(list(model.parameters()), config.optimizer)
     begun, tokens, steps = time.perf_counter(), 0, config.sft.steps
     model.train()
@@ -70,9 +70,9 @@ def sequence(demonstration: Demonstration, renderer: Renderer) -> tuple[list[int
     mask = [False] * len(tokens)
     at = first
     while at < len(messages):
-        action = renderer.action(messages[at])
+        action = renderer.action(messages[at], tokens)
         end = next((i for i in range(at + 1, len(messages)) if messages[i]["role"] == "assistant"), len(messages))
-        observation = renderer.observation(messages[at + 1 : end]) if end > at + 1 else []
+        observation = renderer.observation(messages[at + 1 : end], action[-1]) if end > at + 1 else []
         tokens += action + observation
         mask += [True] * len(action) + [False] * len(observation)
         at = end

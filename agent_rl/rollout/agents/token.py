@@ -63,14 +63,14 @@ class TokenAgent:
         except Exception as error:  # whatever an engine raises, the environment has not done it
             raise InfrastructureError("engine", told(error)) from error
         self._append(Segment(Origin.ACTION, tuple(said.tokens), tuple(said.logprobs), tuple(said.weight_versions)))
-        message = self._renderer.parse(said.tokens)
+        message = self._renderer.parse(said.tokens, self._trajectory.tools or ())
         if said.finish is Finish.STOP:
             return Action(message)
         return Action(message, StopReason.TURN_LENGTH if room > most else StopReason.EPISODE_LENGTH)
 
     def hear(self, messages: Sequence[Message]) -> bool:
         """Append the tokens of the environment's answer, if there is room for them and one more."""
-        tokens = self._renderer.observation(messages)
+        tokens = self._renderer.observation(messages, self._tokens[-1])
         if len(self._tokens) + len(tokens) >= self._limits.episode_tokens:
             return False
         self._append(Segment(Origin.OBSERVATION, tuple(tokens)))
@@ -105,7 +105,7 @@ class TokenAgent:
             episode=plan.name,
             tokens=[*self._tokens, *said],
             max_new_tokens=most,
-            stop_tokens=frozenset([self._renderer.stop_token]),
+            stop_tokens=self._renderer.stop_tokens,
             seed=seed,
             sampling=plan.sampling,
             priority=plan.priority,

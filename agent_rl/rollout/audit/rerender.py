@@ -17,7 +17,7 @@ class Rerender:
     def __init__(self, renderer: Renderer) -> None:
         """Render with what rendered the rollout."""
         self._renderer = renderer
-        self.stop_tokens = frozenset([renderer.stop_token])
+        self.stop_tokens = renderer.stop_tokens
 
     @classmethod
     def load(cls, model: str) -> "Rerender":
@@ -38,8 +38,10 @@ class Rerender:
         return tuple(self._renderer.prompt(messages, tools))
 
     def observation(self, messages: Sequence[Message], after: Sequence[int]) -> tuple[int, ...]:
-        """Return the tokens of the observation that follows the action `after`."""
-        return tuple(self._renderer.observation(messages))
+        """Return the tokens of the observation that follows the action `after`, as if that had its stop token."""
+        if after and after[-1] in self.stop_tokens:
+            return tuple(self._renderer.observation(messages, after[-1]))
+        return tuple(self._renderer.observation(messages, None)[1:])
 
     def parse(self, tokens: Sequence[int]) -> Message | None:
         """Return the message that an action says, or None when no text has such tokens."""

@@ -1,0 +1,88 @@
+"""Values written as neither JSON nor bare text: Python's literals, and Gemma's with quotation marks of its own."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from agent_rl.tools.call_formats.reading import skip
+
+T = TypeVar("T")
+Reader = Callable[[str, int], tuple[T, int]]
+
+_WORD = re.compile(r"-?[A-Za-z]+")
+_WORDS = {"True": True, "true": True, "False": False, "false": False, "None": None, "null": None}
+_FLOATS = {"Infinity", "-Infinity", "NaN", "inf", "-inf", "nan"}
+_NUMBER = re.compile(r"[-+]?(?:\d++(\.\d*+)?|(\.\d++))([eE][-+]?\d++)?")
+
+
+@dataclass(frozen=True)
+class Literals:
+    """Reads values at a place in a text; each reader returns the value and the place after it, or raises ValueError."""
+
+    string: re.Pattern[str]
+    """A string with its quotation marks."""
+
+    unquoted: Callable[[str], str]
+    """Gives the string that such a text stands for."""
+
+    key: Reader[str] | None = None
+    """Reads the key of a mapping; by default a string."""
+
+    def value(self, text: str, at: int) -> tuple[Any, int]:
+        """Read any value."""
+        at = skip(text, at)
+        if text.startswith("{", at):
+            pairs, at = items(
+                text, at + 1, "}", lambda text, at: pair(text, at, self.key or self.text, ":", self.value)
+            )
+            return dict(pairs), at
+        if text.startswith("[", at):
+            return items(text, at + 1, "]", self.value)
+        if self.string.match(text, at):
+            return self.text(text, at)
+        return _plain(text, at)
+
+    def text(self, text: str, at: int) -> tuple[str, int]:
+        """Read a string."""
+        found = self.string.match(text, at)
+        if not found:
+            raise ValueError(f"a string is expected at {text[at : at + 20]!r}")
+        return self.unquoted(found[0]), found.end()
+
+
+def items(text: str, at: int, closing: str, item: Reader[T]) -> tuple[list[T], int]:
+    """Read items with commas between them up to `closing`."""
+    found: list[T] = []
+    while not text.startswith(closing, at := skip(text, at)):
+        value, at = item(text, at)
+        found.append(value)
+        at = skip(text, at)
+        if text.startswith(",", at):
+            at += 1
+        elif not text.startswith(closing, at):
+            raise ValueError(f"a comma or {closing} is expected at {text[at : at + 20]!r}")
+    return found, at + len(closing)
+
+
+def pair(text: str, at: int, key: Reader[str], between: str, value: Reader[T]) -> tuple[tuple[str, T], int]:
+    """Read a key and its value."""
+    name, at = key(text, at)
+    at = skip(text, at)
+    if not text.startswith(between, at):
+        raise ValueError(f"{between} is expected at {text[at : at + 20]!r}")
+    read, at = value(text, at + len(between))
+    return (name, read), at
+
+
+def _plain(text: str, at: int) -> tuple[Any, int]:
+    number = _NUMBER.match(text, at)
+    if number:
+        whole = not (number[1] or number[2] or number[3])
+        return int(number[0]) if whole else float(number[0]), number.end()
+    word = _WORD.match(text, at)
+    if word and word[0] in _WORDS:
+        return _WORDS[word[0]], word.end()
+    if word and word[0] in _FLOATS:
+        return float(word[0]), word.end()
+    raise ValueError(f"a value is expected at {text[at : at + 20]!r}")
