@@ -81,7 +81,7 @@ class Feed:
     @property
     def state(self) -> dict[str, Any]:
         """What a resumed run needs: the next place, and the places that were begun and not learned from."""
-        begun = [flight.place for flight in [*self._ready, *self._flights.aloft]]
+        begun = [flight.place for flight in [*self._ready, *self._flights.landed, *self._flights.aloft]]
         return {"next": self._next, "again": sorted([*begun, *self._again])}
 
     def restore(self, version: int, state: dict[str, Any]) -> None:

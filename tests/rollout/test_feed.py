@@ -204,6 +204,22 @@ def test_a_resumed_run_loses_no_task(simulate, mode):
     assert set(both) | set(second.states[-1]["again"]) == set(range(second.states[-1]["next"]))
 
 
+@pytest.mark.parametrize("mode", MODES[1:], ids=lambda mode: "-".join(map(str, mode.values())))
+def test_groups_that_end_while_the_engine_is_paused_are_in_the_state(simulate, adder, monkeypatch, mode):
+    step = adder.astep
+
+    async def slow(self, action):
+        answer = await step(self, action)
+        await asyncio.sleep(2.0)
+        return answer
+
+    monkeypatch.setattr(adder, "astep", slow)
+    run = simulate(**mode).train(12)
+    for number, state in enumerate(run.states):
+        learned = {int(group.task_id) for rollout in run.steps[: number + 1] for group in rollout.groups}
+        assert learned | set(state["again"]) == set(range(state["next"]))
+
+
 def test_the_steps_deadline_ends_what_hangs_and_says_what_it_waited_for(simulate):
     hanging = lambda request: Fault.HANG if request.episode == "0/0/0" else None  # noqa: E731
     run = simulate(faults=hanging, step_seconds=200.0).train(1)

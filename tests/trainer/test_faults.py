@@ -201,7 +201,7 @@ def test_a_resumed_run_has_no_trajectories_of_steps_that_it_will_play_again(shop
     wait_until(lambda: len(steps(run)) >= 6, process)
     process.kill()
     process.communicate()
-    resumed = start(f"resume={run}", "env.seconds=0.0", "trainer.steps=40")
+    resumed = start(f"resume={run}")
     wait_until(lambda: len(steps(run)) <= 5, resumed)
     resumed.kill()
     resumed.communicate()
