@@ -133,7 +133,7 @@ def test_ids_on_the_page_are_unique_and_each_token_says_what_it_is(folder: RunFo
         (["--steps", "3-2"], "range of steps"),
         (["--limit", "0"], "at least 1"),
         (["--tolerance", "nan"], "number of nats"),
-        (["--html", "/proc/page.html"], "cannot be written"),
+        (["--html", "/proc/page.html"], "cannot write"),
     ],
 )
 def test_what_is_asked_wrongly_is_one_line_and_status_1(

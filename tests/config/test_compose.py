@@ -175,7 +175,7 @@ def test_a_key_that_only_another_command_reads_is_unknown():
         ("trainer=3", "trainer: "),
         ("tracker=3", "tracker: "),
         ("algorithm=gpro", "there is no preset algorithm=gpro, did you mean 'grpo'? (there are: grpo)"),
-        ("engine=sglang", "there is no preset engine=sglang"),
+        ("engine=vllm", "there is no preset engine=vllm"),
         ("env=serach", "unknown environment 'serach', did you mean 'search'? (there are: "),
         ("env=no.py:Shop", "environment 'no.py:Shop': there is no Python file no.py"),
         ("foo", "'foo' is not KEY=VALUE"),

@@ -229,7 +229,7 @@ def test_the_mask_of_an_episode_is_exactly_what_was_sampled(case: Case, adder):
     plan = Plan("e", env.tasks("train")["train-3"], 0, Sampling(), 0)
     limits = Limits(turn_tokens=500, episode_tokens=20_000)
     agent = TokenAgent(ScriptedEngine(script), renderer, limits, plan)
-    [trajectory] = asyncio.run(Episode(plan, env, agent, limits).play())
+    [trajectory] = asyncio.run(Episode(plan, lambda: env, agent, limits).play())
     assert trajectory.failure is None
     assert (trajectory.stop, trajectory.reward) == (StopReason.ANSWERED, 1.0)
     sampled = [segment.tokens for segment in trajectory.segments if segment.origin is Origin.ACTION]

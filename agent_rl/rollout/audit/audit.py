@@ -28,7 +28,7 @@ def audit_run(folder: RunFolder, selection: Selection, tolerance: float | None, 
     recorded = Recorded.read(folder)
     files = selection.files(folder)
     kept = sorted(folder.checkpoints.glob("step_*/tokenizer_config.json"))
-    rerender = Rerender.load(str(kept[-1].parent) if kept else recorded.model.path)
+    rerender = Rerender.load(str(kept[-1].parent) if kept else recorded.model.path, recorded.renderer)
     allowed = TOLERANCES[recorded.model.dtype] if tolerance is None else tolerance
     audit = Audit(str(folder.path), rerender, allowed)
     reader = Reader(audit, folder, recorded, selection.limit)

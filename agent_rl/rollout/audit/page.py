@@ -6,7 +6,6 @@ from typing import Any
 
 import jinja2
 
-from agent_rl.core.errors import UserError
 from agent_rl.core.files import write_text_atomic
 from agent_rl.core.trajectory import Origin, Trajectory
 from agent_rl.rollout.audit.findings import CLAIMS, Check, Violation, counted
@@ -26,7 +25,7 @@ def write_page(audit: Audit, path: Path) -> None:
     """Write the page.
 
     Raises:
-        UserError: The file cannot be written.
+        StorageError: The file cannot be written.
     """
     loader = jinja2.PackageLoader("agent_rl.rollout.audit", "")
     environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
@@ -44,10 +43,7 @@ def write_page(audit: Audit, path: Path) -> None:
         exhibits=[_exhibit(audit, exhibit, number) for number, exhibit in enumerate(exhibits)],
         refuted=len(audit.refuted),
     )
-    try:
-        write_text_atomic(path, page.encode("utf-8", "replace").decode())
-    except OSError as error:
-        raise UserError(f"the page {path} cannot be written: {error.strerror}") from error
+    write_text_atomic(path, page.encode("utf-8", "replace").decode())
 
 
 def _check(audit: Audit, check: Check, numbers: dict[Any, int]) -> dict[str, Any]:

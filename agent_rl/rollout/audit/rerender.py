@@ -8,20 +8,20 @@ from transformers import AutoTokenizer
 from agent_rl.core.errors import UserError
 from agent_rl.core.message import Message
 from agent_rl.models.loading import resolve
-from agent_rl.rollout.renderer import Renderer
+from agent_rl.rollout.renderer import Renderer, RendererSettings
 
 
 class Rerender:
     """Does again what the rollout did, and gives tokens as text."""
 
-    def __init__(self, renderer: Renderer) -> None:
-        """Render with what rendered the rollout."""
-        self._renderer = renderer
+    def __init__(self, renderer: Renderer, tools: Sequence[dict[str, Any]] = ()) -> None:
+        """Render with what rendered the rollout, and read calls by the schemas of `tools`."""
+        self._renderer, self._tools = renderer, tools
         self.stop_tokens = renderer.stop_tokens
 
     @classmethod
-    def load(cls, model: str) -> "Rerender":
-        """Return the renderer of a model: a folder, a run or a name, as in `model=`.
+    def load(cls, model: str, settings: RendererSettings) -> "Rerender":
+        """Return the renderer of a model (a folder, a run or a name, as in `model=`) under the run's settings.
 
         Raises:
             UserError: Its tokenizer cannot be loaded.
@@ -31,7 +31,11 @@ class Rerender:
             tokenizer = AutoTokenizer.from_pretrained(place)
         except Exception as error:  # tokenizers and transformers raise types of their own for damaged files
             raise UserError(f"the tokenizer in {place} cannot be loaded: {str(error).partition(chr(10))[0]}") from error
-        return cls(Renderer(tokenizer))
+        return cls(Renderer(tokenizer, settings))
+
+    def offering(self, tools: Sequence[dict[str, Any]]) -> "Rerender":
+        """Return the same for a conversation that offers `tools`."""
+        return Rerender(self._renderer, tools)
 
     def prompt(self, messages: Sequence[Message], tools: list[dict[str, Any]]) -> tuple[int, ...]:
         """Return the tokens of a prompt."""
@@ -46,7 +50,7 @@ class Rerender:
     def parse(self, tokens: Sequence[int]) -> Message | None:
         """Return the message that an action says, or None when no text has such tokens."""
         try:
-            return self._renderer.parse(tokens)
+            return self._renderer.parse(tokens, self._tools)
         except (OverflowError, TypeError, ValueError):
             return None
 

@@ -18,6 +18,7 @@ from agent_rl.core.trajectory import Trajectory
 from agent_rl.models.settings import ModelSettings
 from agent_rl.rollout.audit.findings import Check, Finding, Place
 from agent_rl.rollout.engines.base import Sampling
+from agent_rl.rollout.renderer import RendererSettings
 from agent_rl.rollout.store import parse_trajectory, read_lines
 from agent_rl.tracking.run_folder import RunFolder
 
@@ -35,6 +36,7 @@ class Recorded:
         limits: What an episode could use.
         tasks: Groups of a step.
         samples: Episodes of a group.
+        renderer: How messages became tokens.
         refills: Whether a step may have more groups: those that taught nothing are replaced, and saved as well.
     """
 
@@ -44,6 +46,7 @@ class Recorded:
     tasks: int
     samples: int
     refills: bool
+    renderer: RendererSettings
 
     @classmethod
     def read(cls, folder: RunFolder) -> "Recorded":
@@ -60,6 +63,7 @@ class Recorded:
                 limits=_section(Limits, values["rollout"]["limits"]),
                 tasks=int(values["trainer"]["tasks"]),
                 samples=int(values["algorithm"]["samples"]),
+                renderer=_section(RendererSettings, values.get("renderer", {})),
                 refills=bool(values.get("rollout", {}).get("dynamic_sampling", False)),
             )
         except (OSError, ValueError, TypeError, KeyError, AttributeError, yaml.YAMLError) as error:

@@ -25,6 +25,7 @@ def check_tokens(trajectory: Trajectory, rerender: Rerender, limits: Limits) -> 
     if isinstance(layout, Finding):
         yield layout
         return
+    rerender = rerender.offering(trajectory.tools or [])
     expected = [_rendered(trajectory, layout, number, rerender) for number in range(len(layout.given))]
     pairs = list(zip(layout.given, expected, strict=True))
     tokens = tuple(trajectory.tokens)

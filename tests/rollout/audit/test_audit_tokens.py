@@ -58,7 +58,7 @@ def play(renderer: Renderer, said: list[str], asked: str = "?", limits: Limits |
     engine.open("e")
     task = env.tasks("train")[0]
     plan, limits = Plan("e", task, 0, Sampling(), 1), limits or Limits()
-    return asyncio.run(Episode(plan, env, TokenAgent(engine, renderer, limits, plan), limits).play())[-1]
+    return asyncio.run(Episode(plan, lambda: env, TokenAgent(engine, renderer, limits, plan), limits).play())[-1]
 
 
 def findings(trajectory: Trajectory, renderer: Renderer, limits: Limits | None = None) -> set[str]:
