@@ -16,6 +16,8 @@ from agent_rl.cli.main import EXIT_ERROR, EXIT_REFUTED, main
 from agent_rl.rollout.store import read_lines
 from agent_rl.tracking.run_folder import RunFolder
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = "</pre><script>alert(1)</script><img src=http://evil.example onerror=alert(2)> {{ 7 * 7 }} \ud800\x1b[2J"
 WORDS = ["env=search", "trainer.steps=1", "trainer.tasks=2", "algorithm.samples=2", "eval.tasks=0"]
 

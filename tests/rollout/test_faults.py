@@ -39,6 +39,8 @@ from agent_rl.tools import ToolPolicy
 from agent_rl.trainer.algorithms import Grpo, GrpoSettings
 from agent_rl.trainer.batches import make_batch
 
+pytestmark = pytest.mark.slow
+
 CALL = assistant("", [tool_call("add", {"a": 3, "b": 4})])
 TASK = Task("sum", (user("3+4?"),), "7", {"odd": True})
 BAD = frozenset({1, 4})  # which of the environments that are made are faulty

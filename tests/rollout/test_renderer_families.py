@@ -25,6 +25,8 @@ from agent_rl.rollout.renderer.template import TOOL, ChatTemplate
 from tests.reference_mistral import mistral_template
 from tests.rollout.family_tokenizers import control_of, tokenizer_for
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass(frozen=True)
 class Case:

@@ -19,6 +19,8 @@ from agent_rl.rollout.engines import Finish, Request, Sampling
 from agent_rl.rollout.engines.sglang import SglangEngine, SglangSettings
 from tests.clients.fake_sglang import DROP, HALF, HANG, FakeSglang
 
+pytestmark = pytest.mark.slow
+
 T = TypeVar("T")
 
 

@@ -13,6 +13,8 @@ from agent_rl.rollout.audit import Check, Verdict
 from agent_rl.tracking.run_folder import RunFolder
 from tests.rollout.audit.conftest import Lines, audit, episode, refuted, twice
 
+pytestmark = pytest.mark.slow
+
 Damage = Callable[..., RunFolder]
 Line = dict[str, Any]
 

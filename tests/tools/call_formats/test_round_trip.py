@@ -11,6 +11,8 @@ from agent_rl.core.message import Message, assistant, tool_call
 from agent_rl.tools.call_formats import CALL_FORMATS
 from tests.tools.call_formats.messages import ADVERSARIAL, HARMLESS, MARKS, messages
 
+pytestmark = pytest.mark.slow
+
 FORMATS = list(CALL_FORMATS)
 BARE = ("qwen3_coder", "glm", "gemma", "search_r1", "fenced")
 ESCAPED = [name for name in FORMATS if name not in BARE]
