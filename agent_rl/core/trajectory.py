@@ -1,7 +1,7 @@
 """Trajectory: the segments of an episode in order. Tokens, mask and positions are computed from them, never stored."""
 
 import itertools
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -128,7 +128,12 @@ class Trajectory:
 
     def to_json(self) -> dict[str, Any]:
         """Return the trajectory as JSON-ready values; `from_json` restores it."""
-        return asdict(self) | {"reward": self.reward}
+        return vars(self) | {  # as `dataclasses.asdict` would, which copies every single token
+            "segments": [vars(segment) for segment in self.segments],
+            "turns": [vars(turn) for turn in self.turns],
+            "failure": self.failure and vars(self.failure),
+            "reward": self.reward,
+        }
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Trajectory":
