@@ -492,6 +492,8 @@ def test_servers_that_cannot_be_used_are_refused_at_the_start_with_the_reason(tm
 def test_settings_that_would_not_be_read_are_refused():
     with pytest.raises(ValidationError, match="servers: not read when urls are given"):
         SglangSettings(urls=("http://a",), servers=2)
+    with pytest.raises(ValidationError, match="bucket_mib: not read with weight_transport=disk"):
+        SglangSettings(bucket_mib=9)
     with pytest.raises(ValidationError, match="named twice"):
         SglangSettings(urls=("http://a", "http://a"))
 
