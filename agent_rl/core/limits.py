@@ -17,6 +17,6 @@ class Limits(Settings):
     tool_seconds: PositiveFloat = 30.0
     """Deadline of one environment step, tools included."""
     turn_seconds: PositiveFloat = 120.0
-    """Deadline of one generation."""
+    """Deadline of one generation, the wait for a place at the engine included."""
     episode_seconds: PositiveFloat = 600.0
     """Deadline of the whole episode."""

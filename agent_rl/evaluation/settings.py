@@ -72,6 +72,13 @@ class EvalConfig(Measure):
         check_concurrency(self.engine, self.rollout, self.samples)
         return self
 
+    @model_validator(mode="after")
+    def _renders(self) -> "EvalConfig":
+        """Refuse settings of a renderer that a hosted model does not have."""
+        if isinstance(self.engine, OpenAISettings) and self.renderer != RendererSettings():
+            raise ValueError("renderer has no effect with engine=openai")
+        return self
+
 
 def check_concurrency(engine: Settings, rollout: PlaySettings, samples: int) -> None:
     """Raise `ValueError` when fewer episodes may play at once than a deterministic engine waits for."""

@@ -70,6 +70,10 @@ class RolloutManager:
         """
         return self._thread.run(self._rollouts.take(progress))
 
+    def unfollow(self) -> None:
+        """Be done with the order: end what it has in flight, so that what comes now has the engine to itself."""
+        self._thread.run(self._rollouts.unfollow())
+
     def feed_state(self) -> dict[str, Any]:
         """Return what `follow` needs to go on from here in a resumed run."""
         return self._call(lambda: self._rollouts.feed.state)

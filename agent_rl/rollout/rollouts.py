@@ -100,6 +100,12 @@ class Rollouts:
         self._settle([*rollout.groups, *rollout.dropped])
         return rollout
 
+    async def unfollow(self) -> None:
+        """Be done with the training run that is followed: what it has in flight ends, and the engine rests."""
+        await self.feed.close()
+        self._feed, self._overlapping = None, False
+        await self._runner.pause()
+
     async def update_weights(self, weights: Weights) -> None:
         """Let the engine sample with `weights` from now on, in everything that is in flight too.
 
@@ -115,8 +121,8 @@ class Rollouts:
     async def _generating(self) -> AsyncIterator[None]:
         """Let the engine sample while the block runs, and the watchdog watch."""
         watching = asyncio.create_task(watch(self._runner, self._engine, self._settings.stall_seconds))
-        await self._runner.resume()
         try:
+            await self._runner.resume()
             with rarer_collections():
                 yield
         finally:

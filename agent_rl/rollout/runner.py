@@ -50,7 +50,7 @@ class Runner:
         for attempt in range(self._settings.retries + 1):
             if attempt:
                 plan = replace(plan, name=f"{plan.name.split('#')[0]}#{attempt}")
-                self._engine.open(plan.name)
+                self._engine.open(plan.name, again=True)
             parts = await self._attempt(plan)
             failure = parts[-1].failure
             if parts[-1].usable or failure is None:

@@ -19,8 +19,6 @@ class PlaySettings(Settings):
     """Fresh attempts at an episode that infrastructure or environment failed."""
     failure_budget: float = Field(default=0.1, ge=0.0, le=1.0)
     """Share of the episodes of one step that may fail for good; above it the run stops and names the culprit."""
-    step_seconds: PositiveFloat = 3600.0
-    """Deadline of one step's rollout; what has not ended by then has failed."""
     stall_seconds: PositiveFloat = 15.0
     """When no episode has ended for this long, the log names what is being waited for."""
 
@@ -28,6 +26,8 @@ class PlaySettings(Settings):
 class RolloutSettings(PlaySettings):
     """How a training run's episodes are rolled out."""
 
+    step_seconds: PositiveFloat = 3600.0
+    """Deadline of one step's rollout; what has not ended by then has failed."""
     mode: Literal["sync", "oversample", "async"] = "sync"
     """`sync` plays a step's groups and waits for all; `oversample` begins more groups than a step needs and goes on as
     soon as enough have ended; `async` also generates while the trainer computes."""
@@ -42,16 +42,16 @@ class RolloutSettings(PlaySettings):
     dynamic_sampling: bool = False
     """Replace groups whose rewards are all equal, which teach nothing, by groups of further tasks."""
     refill: NonNegativeFloat = 2.0
-    """Most groups that `dynamic_sampling` replaces in one step, as a multiple of a step's; then the step is smaller."""
+    """Most groups that `dynamic_sampling` replaces in one step, as a multiple of a step's; what comes then stays."""
 
     @model_validator(mode="after")
     def _sensible(self) -> "RolloutSettings":
         """Refuse what the mode does not read, and more groups begun than may wait for their turn."""
         for name, mode in _READ_BY.items():
             if self.mode not in mode and getattr(self, name) != type(self).model_fields[name].default:
-                raise ValueError(f"rollout.{name} has no effect with rollout.mode={self.mode}")
+                raise ValueError(f"{name} has no effect with mode={self.mode}")
         if self.refill != 2.0 and not self.dynamic_sampling:
-            raise ValueError("rollout.refill has no effect without rollout.dynamic_sampling=true")
+            raise ValueError("refill has no effect without dynamic_sampling=true")
         if self.mode == "oversample" and self.oversample > 1 + self.staleness:
             raise ValueError(f"oversample={self.oversample:g} needs a staleness of {self.oversample - 1:g} or more")
         return self

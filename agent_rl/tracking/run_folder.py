@@ -121,9 +121,10 @@ class RunFolder:
         return self.path / "evaluations"
 
     def drop_after(self, step: int) -> None:
-        """Remove the trajectories of steps after `step`, which a resumed run will play again, others perhaps."""
-        for file in self.trajectories.glob("step_*"):
-            if file > self.trajectories_file(step):
+        """Remove trajectories and evaluations of steps after `step`: a resumed run has them anew, others perhaps."""
+        last = f"step_{step:06d}"
+        for file in [*self.trajectories.glob("step_*"), *self.evaluations.glob("step_*")]:
+            if file.name.partition(".")[0] > last:
                 file.unlink()
 
     def trajectories_file(self, step: int) -> Path:

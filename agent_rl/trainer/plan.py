@@ -29,6 +29,7 @@ def explain(config: TrainConfig) -> Iterator[str]:
         f"The run: {trainer.steps} steps = {trainer.steps * episodes} trajectories and "
         f"{trainer.steps * trainer.mini_batches} optimizer steps."
     )
+    yield from _ahead(config)
     limits = config.rollout.limits
     yield (
         f"An episode has at most {limits.turns} turns of {limits.turn_tokens} sampled tokens and "
@@ -39,6 +40,17 @@ def explain(config: TrainConfig) -> Iterator[str]:
         modes = " and ".join(config.eval.modes)
         yield f"Evaluation: {measured} episodes on '{config.eval.split}', {modes}, before and after."
     yield from _memory(config)
+
+
+def _ahead(config: TrainConfig) -> Iterator[str]:
+    """Yield how many groups are begun before they are needed, where the mode begins any."""
+    rollout, tasks = config.rollout, config.trainer.tasks
+    if rollout.mode == "oversample":
+        left = "carried over" if rollout.leftover == "carry" else "begun anew"
+        begun = round(rollout.oversample * tasks)
+        yield f"Each step has {begun} groups in flight; {tasks} suffice, the others are {left}."
+    if rollout.mode == "async":
+        yield f"At most {(1 + rollout.staleness) * tasks} groups have been begun and not been learned from."
 
 
 def _memory(config: TrainConfig) -> Iterator[str]:
@@ -52,18 +64,21 @@ def _memory(config: TrainConfig) -> Iterator[str]:
     # Seen on small models: per token and layer some 16 activations of the hidden size and 5 of the inner one are kept.
     kept = model.num_hidden_layers * (16 * model.hidden_size + 5 * model.intermediate_size) * size
     activations = config.trainer.micro_tokens * kept
+    weights = parameters * size
     yield (
-        f"Memory: {parameters / 1e6:.2f} million parameters: weights {parameters * size / _MB:.0f} MB, gradients and "
-        f"optimizer {3 * parameters * size / _MB:.0f} MB, {_engine(config, model, size)}, activations of a micro batch "
-        f"about {activations / _MB:.0f} MB; beside that the Python libraries, about 600 MB."
+        f"Memory: {parameters / 1e6:.2f} million parameters: weights {weights / _MB:.0f} MB, gradients and "
+        f"optimizer {3 * parameters * size / _MB:.0f} MB, {_engine(config, model, size, weights)}, activations of a "
+        f"micro batch about {activations / _MB:.0f} MB; beside that the Python libraries, about 600 MB."
     )
 
 
-def _engine(config: TrainConfig, model: PretrainedConfig, size: int) -> str:
+def _engine(config: TrainConfig, model: PretrainedConfig, size: int, weights: int) -> str:
     """Return what the engine needs in this process."""
     if not isinstance(config.engine, EmbeddedSettings):
         return "key-value cache in the servers"
     width = getattr(model, "head_dim", None) or model.hidden_size // model.num_attention_heads
     row = 2 * model.num_hidden_layers * model.num_key_value_heads * width * size
     cache = config.engine.rows * min(config.rollout.limits.episode_tokens, model.max_position_embeddings) * row
-    return f"key-value cache {cache / _MB:.0f} MB"
+    return f"key-value cache {cache / _MB:.0f} MB" + (
+        f" and weights of the engine's own {weights / _MB:.0f} MB" if config.rollout.mode == "async" else ""
+    )

@@ -62,10 +62,10 @@ class Recorder:
         self.console.step(step, self._config.trainer.steps, metrics)
 
     def evaluate_between(self, step: int, rollouts: RolloutManager) -> None:
-        """Evaluate greedily when `eval.every` says so; before and after training are `evaluate`'s."""
-        every = self._config.eval.every
-        if every and step % every == 0 and step < self._config.trainer.steps:
-            self._evaluate(f"step_{step:06d}", "greedy", rollouts)
+        """Evaluate greedily when `eval.every` says so, once; before and after training are `evaluate`'s."""
+        every, name = self._config.eval.every, f"step_{step:06d}"
+        if every and step % every == 0 and 0 < step < self._config.trainer.steps and not self._figures(name):
+            self._evaluate(name, "greedy", rollouts)
 
     def evaluate(self, moment: str, rollouts: RolloutManager) -> None:
         """Evaluate in every mode, `before` or `after` training; what is there already from a killed run is kept."""

@@ -63,7 +63,9 @@ def train(config: TrainConfig, folder: RunFolder, console: Console, facts: dict[
         rollouts.update_weights(recorder.weights(first, policy))
         if not first:
             recorder.evaluate("before", rollouts)
+        recorder.evaluate_between(first, rollouts)  # which a run that was killed may not have come to
         loop.run(first)
+        rollouts.unfollow()
         recorder.evaluate("after", rollouts)
     finally:
         rollouts.close()

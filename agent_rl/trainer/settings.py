@@ -94,7 +94,8 @@ class TrainConfig(Settings):
     @model_validator(mode="after")
     def _enough_at_once(self) -> "TrainConfig":
         """Refuse a rollout in which the engine would wait for episodes that wait for the engine."""
-        check_concurrency(self.engine, self.rollout, max(self.algorithm.samples, self.eval.samples))
+        if self.rollout.mode == "sync":  # in the others no engine is deterministic
+            check_concurrency(self.engine, self.rollout, max(self.algorithm.samples, self.eval.samples))
         return self
 
     @property

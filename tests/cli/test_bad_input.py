@@ -191,7 +191,19 @@ def test_a_resumed_run_refuses_other_settings(run, here, model):
     (here / "old" / "config.yaml").write_text(config)
     told = one_line(run("train", "resume=old", "trainer.tasks=4", "--dry-run"))
     assert told == "a resumed run keeps its settings, but trainer.tasks was 3 and is 4 now"
+    told = one_line(run("train", "resume=old", "out=elsewhere", "--dry-run"))
+    assert told == "a resumed run keeps its settings, but out was None and is 'elsewhere' now"
     assert run("train", "resume=old", "trainer.steps=77", "--dry-run")[0] == 0
+
+
+def test_a_resumed_run_finds_its_servers_where_they_are_now(run, here, model):
+    words = ("model=./m", "engine=sglang", "engine.urls=[http://a:1]")
+    config = run("train", *words, "--dry-run")[1].partition("Tasks: ")[0]
+    (here / "old").mkdir()
+    (here / "old" / "run.json").write_text("{}")
+    (here / "old" / "config.yaml").write_text(config)
+    status, out, _ = run("train", "resume=old", "engine.urls=[http://b:2]", "--dry-run")
+    assert status == 0 and "http://b:2" in out
 
 
 @pytest.mark.parametrize("words", [(), ("trian",), ("train", "--nonsense")])
@@ -278,3 +290,19 @@ def test_a_dry_run_prints_the_configuration_and_the_arithmetic_and_writes_nothin
     parameters = sum(p.numel() for p in new_model(512, 2, 0, seed=0).parameters())
     assert f"Memory: {parameters / 1e6:.2f} million parameters" in out
     assert [path.name for path in here.iterdir()] == ["m"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("rollout.mode=oversample",), "24 groups in flight; 16 suffice, the others are carried over."),
+        (("rollout.mode=oversample", "rollout.leftover=abort"), "16 suffice, the others are begun anew."),
+        (("rollout.mode=async",), "At most 48 groups have been begun"),
+        (("rollout.mode=async",), "and weights of the engine's own"),
+        (("rollout.mode=async", "rollout.concurrency=64"), "At most 48 groups"),  # no engine waits for episodes there
+    ],
+)
+def test_a_dry_run_tells_what_is_begun_ahead_of_need(run, model, here, words, told):
+    status, out, err = run("train", "model=./m", *words, "--dry-run")
+    assert (status, err) == (0, "")
+    assert told in out

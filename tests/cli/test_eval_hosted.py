@@ -120,6 +120,8 @@ def test_further_fields_of_the_request_are_given_as_words():
         (("engine=openai",), "engine.model: field required"),
         ((*HOSTED, "model=tiny"), "model= names a model on this machine; with engine=openai give engine.model= alone"),
         ((*HOSTED, "model.dtype=bfloat16"), "model= names a model on this machine"),
+        ((*HOSTED, "renderer.call_format=hermes"), "renderer has no effect with engine=openai"),
+        (("rollout.step_seconds=9",), "unknown key 'rollout.step_seconds'"),  # only training has steps
         ((*HOSTED, "engine.rows=3"), "'engine.rows' has no effect with engine=openai"),
         (("engine.url=http://a/v1",), "'engine.url' has no effect with engine=embedded"),
         ((*HOSTED, "engine.concurency=3"), "unknown key 'engine.concurency', did you mean 'engine.concurrency'?"),

@@ -75,6 +75,11 @@ def true_logprobs(model: PreTrainedModel, tokens: list[int]) -> torch.Tensor:
     return logits.log_softmax(-1)
 
 
+def true_of(model: PreTrainedModel, before: list[int], said: Generation) -> list[float]:
+    logprobs = true_logprobs(model, before + said.tokens)[len(before) - 1 : -1]
+    return logprobs.gather(1, torch.tensor(said.tokens)[:, None])[:, 0].tolist()
+
+
 @pytest.mark.parametrize("rows", [3, 16])
 def test_logprobs_are_those_of_a_fresh_forward_pass_however_few_rows_there_are(model, rows):
     played = play(EmbeddedEngine(model, EmbeddedSettings(rows=rows)), [f"e{i}" for i in range(10)])
@@ -222,6 +227,26 @@ def test_a_failing_model_is_an_infrastructure_failure_not_a_hang(model, monkeypa
     monkeypatch.setattr(engine, "_decoder", lambda **_: 1 / 0)
     with pytest.raises(InfrastructureError, match="ZeroDivisionError"):
         single(engine, request("e", 0, COMMON, 3))
+
+
+def test_after_a_model_failed_once_nothing_of_the_failed_turns_is_left(model, monkeypatch):
+    """Rows whose turns had failed once stayed among those that generate, and failed the next turn as well."""
+    engine = EmbeddedEngine(model, EmbeddedSettings(deterministic=False, join_every=1))
+
+    async def run() -> Generation:
+        for name in "ab":
+            engine.open(name)
+        calls = [asyncio.create_task(engine.generate(request(name, 0, COMMON, 50))) for name in "ab"]
+        while engine.steps < 3:
+            await asyncio.sleep(0)
+        with monkeypatch.context() as broken:
+            broken.setattr(engine, "_decoder", lambda **_: 1 / 0)
+            failed = await asyncio.gather(*calls, return_exceptions=True)
+        assert all(isinstance(error, InfrastructureError) for error in failed)
+        return await engine.generate(request("a", 1, COMMON, 3))
+
+    said = asyncio.run(run())
+    assert said.logprobs == pytest.approx(true_of(model, COMMON, said), abs=1e-4)
 
 
 @pytest.mark.parametrize(("tokens", "new"), [([], 3), (COMMON, 5000)])

@@ -13,11 +13,12 @@ from agent_rl.core.limits import Limits
 from agent_rl.core.message import assistant, tool_call
 from agent_rl.core.task import Task
 from agent_rl.core.virtual_time import VirtualTimeLoop
-from agent_rl.rollout.agents import TokenAgent
+from agent_rl.rollout.agents import TokenAgent, group_plans
 from agent_rl.rollout.engines import Sampling
 from agent_rl.rollout.engines.scripted import Fault, ScriptedEngine
 from agent_rl.rollout.failures import FailureBudgetError
 from agent_rl.rollout.feed import Order, Rollout
+from agent_rl.rollout.flights import Flight
 from agent_rl.rollout.rollouts import Rollouts
 from agent_rl.rollout.settings import RolloutSettings
 
@@ -118,6 +119,27 @@ def test_every_step_has_whole_groups_and_no_place_is_learned_from_twice_or_lost(
     unfinished = set(run.states[-1]["again"])
     assert set(run.learned()) | unfinished == set(range(run.states[-1]["next"]))
     assert not set(run.learned()) & unfinished
+
+
+@pytest.mark.parametrize("mode", MODES, ids=lambda mode: "-".join(map(str, mode.values())))
+def test_what_is_played_when_training_is_over_has_the_engine_to_itself(simulate, adder, mode):
+    run = simulate(**mode)
+
+    async def scenario() -> None:
+        await run.rollouts.start()
+        run.rollouts.follow(run.order, run.settings, 0, {})
+        await run.rollouts.update_weights(Version(0))
+        await run.rollouts.take()
+        await run.rollouts.unfollow()
+        assert run.engine.sampling == 0 and run.engine.paused
+        trained = len(run.engine.requests)
+        plans = group_plans("run/0", adder().tasks("train")[3], SAMPLES, Sampling(), 1, 0)
+        await run.rollouts.play([Flight(0, plans)])
+        assert all(request.episode.startswith("run/") for request in run.engine.requests[trained:])
+        await run.rollouts.stop()
+
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        runner.run(scenario())
 
 
 @pytest.mark.parametrize("mode", MODES, ids=lambda mode: "-".join(map(str, mode.values())))

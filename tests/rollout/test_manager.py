@@ -6,10 +6,15 @@ from functools import partial
 
 import pytest
 
+from agent_rl import ToolEnv
+from agent_rl.core.limits import Limits
 from agent_rl.core.message import assistant, tool_call
-from agent_rl.core.outcome import Cause
+from agent_rl.core.outcome import Cause, InfrastructureError
+from agent_rl.models import attention
+from agent_rl.models.scratch import new_model
 from agent_rl.rollout.agents import TokenAgent
 from agent_rl.rollout.engines import Sampling
+from agent_rl.rollout.engines.embedded import EmbeddedEngine, EmbeddedSettings
 from agent_rl.rollout.engines.scripted import ScriptedEngine
 from agent_rl.rollout.failures import FailureBudgetError
 from agent_rl.rollout.manager import RolloutManager
@@ -167,3 +172,23 @@ def test_a_tool_that_blocks_the_event_loop_is_named_with_its_line(adder, manager
     manager().run([adder().tasks("train")[3]], 1, Sampling(), seed=0)
     assert "the event loop has not turned for 0.1 s: it is in blocks" in caplog.text
     assert "test_manager.py" in caplog.text
+
+
+def test_fresh_attempts_never_wait_behind_episodes_that_wait_for_them(adder, renderer, manager, monkeypatch):
+    """The engine's rows once went to episodes in the queue, which began only when a fresh attempt had ended."""
+    failing = {"train-1", "train-2", "train-3", "train-4"}
+
+    async def areset(self, *, seed=None, options=None):
+        if options["task"].id in failing:
+            failing.remove(options["task"].id)
+            raise InfrastructureError("adder", "not yet")
+        return await ToolEnv.areset(self, seed=seed, options=options)
+
+    monkeypatch.setattr(adder, "areset", areset)
+    model = new_model(len(renderer.tokenizer), 2, 0, seed=3).eval()
+    model.set_attn_implementation(attention.NAME)
+    engine = EmbeddedEngine(model, EmbeddedSettings(rows=2))
+    tasks = [adder().tasks("train")[i] for i in range(10)]
+    limits = Limits(turns=1, turn_tokens=5, turn_seconds=5.0)
+    groups = manager(engine, concurrency=3, limits=limits).run(tasks, 1, Sampling(), seed=0)
+    assert all(group.usable for group in groups)

@@ -16,7 +16,8 @@ from safetensors.torch import save_file
 from agent_rl.core.errors import UserError
 from agent_rl.core.outcome import InfrastructureError
 from agent_rl.rollout.engines import Finish, Request, Sampling
-from agent_rl.rollout.engines.sglang import SglangEngine, SglangSettings
+from agent_rl.rollout.engines.sglang import SglangEngine, SglangSettings, fleet
+from agent_rl.rollout.engines.sglang.transports.disk import DiskTransport
 from tests.clients.fake_sglang import DROP, HALF, HANG, FakeSglang
 
 pytestmark = pytest.mark.slow
@@ -255,6 +256,51 @@ def test_a_server_that_dies_is_out_and_back_with_the_current_weights_under_a_new
     asyncio.run(scenario())
 
 
+class FakeProcess:
+    """A process of ours that listens where a fake does."""
+
+    alive = True
+    starts = 0
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def start(self) -> None:
+        self.starts, self.alive = self.starts + 1, True
+
+    async def wait_ready(self, client: Any, seconds: float) -> None:
+        """It is ready."""
+
+    async def stop(self) -> None:
+        self.alive = False
+
+    def last_words(self) -> str:
+        return "none"
+
+
+def test_a_server_that_waits_for_the_next_weights_is_not_started_again_meanwhile(tmp_path, monkeypatch):
+    """Each wait cost it a start, so that it was given up while the trainer computed."""
+
+    async def scenario() -> None:
+        async with FakeSglang() as fake:
+            process = FakeProcess(fake.url)
+            monkeypatch.setattr(fleet, "launch", lambda *_: process)
+            monkeypatch.setattr(fleet, "_RETRY_SECONDS", 0.05)
+            async with running(tmp_path, restarts=2) as engine:
+                await engine.update_weights(lent := Weights(1))
+                monkeypatch.setattr(DiskTransport, "keeps", False)
+                lent.current = False  # the trainer changes them
+                fake.label, process.alive = "default", False
+                await until(lambda: "moved on" in engine.status())
+                await asyncio.sleep(0.5)
+                assert process.starts == 2
+                await engine.update_weights(Weights(2))
+                assert (await engine.generate(request())).weight_versions == [2] * 3
+                assert process.starts == 2
+
+    asyncio.run(asyncio.wait_for(scenario(), 20))
+
+
 def test_an_idle_server_that_dies_is_noticed(tmp_path):
     async def scenario() -> None:
         async with FakeSglang() as steady:
@@ -448,6 +494,8 @@ def test_servers_that_cannot_be_used_are_refused_at_the_start_with_the_reason(tm
 def test_settings_that_would_not_be_read_are_refused():
     with pytest.raises(ValidationError, match="servers: not read when urls are given"):
         SglangSettings(urls=("http://a",), servers=2)
+    with pytest.raises(ValidationError, match="bucket_mib: not read with weight_transport=disk"):
+        SglangSettings(bucket_mib=9)
     with pytest.raises(ValidationError, match="named twice"):
         SglangSettings(urls=("http://a", "http://a"))
 

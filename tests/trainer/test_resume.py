@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -110,6 +111,20 @@ def test_a_half_written_metrics_line_and_leftovers_do_no_harm(whole, tmp_path):
         metrics.write('{"step": 7, "reward/me')
     finish(f"resume={run}")
     assert numbers(run) == numbers(whole)
+
+
+@pytest.mark.slow
+def test_a_run_killed_between_a_checkpoint_and_its_evaluation_evaluates_all_the_same(tmp_path):
+    run, words = tmp_path / "run", [*SIZE, "eval.every=1", "eval.tasks=2"]
+    finish(*words, "trainer.steps=3", f"out={run}")
+    before = figures(run)
+    for gone in ["summary.json", *(f"evaluations/{name}" for name in before if not name.startswith("before"))]:
+        (run / gone).unlink()
+    shutil.rmtree(run / "checkpoints" / "step_000003")
+    (run / "evaluations" / "step_000003.json").write_text('{"success": 0.5}')  # of weights that will not be again
+    finish(f"resume={run}")
+    del before["step_000001.json"]
+    assert figures(run) == before
 
 
 @pytest.mark.slow

@@ -109,8 +109,12 @@ class Host(Protocol):
         """Let go of everything; harmless when it was never started."""
         ...
 
-    def open(self, episode: str) -> None:
-        """Announce an episode. Announcing all of a batch before its first request lets the engine plan its order."""
+    def open(self, episode: str, again: bool = False) -> None:
+        """Announce an episode. Announcing all of a batch before its first request lets the engine plan its order.
+
+        With `again` it is a fresh attempt at one that was announced before, and goes before those that may not have
+        begun: they may begin only when this one has ended.
+        """
         ...
 
     def close(self, episode: str) -> None:

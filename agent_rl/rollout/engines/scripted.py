@@ -82,7 +82,7 @@ class ScriptedEngine:
     async def stop(self) -> None:
         """Have nothing to let go of."""
 
-    def open(self, episode: str) -> None:
+    def open(self, episode: str, again: bool = False) -> None:
         """Note the episode."""
         self.opened.append(episode)
 

@@ -89,12 +89,12 @@ class EmbeddedEngine:
         if self._driver is not None:
             self._driver.cancel()
 
-    def open(self, episode: str) -> None:
-        """Announce an episode; it gets a row when its turn comes, in the order of announcement."""
+    def open(self, episode: str, again: bool = False) -> None:
+        """Announce an episode; it gets a row when its turn comes, in the order of announcement, but `again` before."""
         if episode in self._episodes:
             raise ValueError(f"episode '{episode}' is open already")
         self._episodes[episode] = _Episode(episode)
-        self._unplaced.append(self._episodes[episode])
+        (self._unplaced.appendleft if again else self._unplaced.append)(self._episodes[episode])
         self._changed.set()
 
     def close(self, episode: str) -> None:
@@ -178,6 +178,7 @@ class EmbeddedEngine:
                 if episode.turn is not None and not episode.turn.result.done():
                     episode.turn.result.set_exception(InfrastructureError("engine", f"{type(error).__name__}: {error}"))
                     episode.turn = None
+            self._active = 0
 
     def _advance(self) -> bool:
         """Do what can be done now; return False when only an episode's next move can bring more."""

@@ -47,7 +47,7 @@ class OpenAIEngine:
         if self._client is not None:
             await self._client.close()
 
-    def open(self, episode: str) -> None:
+    def open(self, episode: str, again: bool = False) -> None:
         """Do nothing: the endpoint knows no episodes."""
 
     def close(self, episode: str) -> None:

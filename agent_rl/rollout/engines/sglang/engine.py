@@ -60,7 +60,7 @@ class SglangEngine:
         """End servers of ours; leave given ones running, unpaused."""
         await self._fleet.stop()
 
-    def open(self, episode: str) -> None:
+    def open(self, episode: str, again: bool = False) -> None:
         """Nothing to do: an episode gets a server with its first request."""
 
     def close(self, episode: str) -> None:

@@ -27,6 +27,10 @@ _CONNECTIONS = 1024
 _RETRY_SECONDS = 2.0
 
 
+class _MovedOnError(InfrastructureError):
+    """The trainer has changed the weights that a server would need; nothing is wrong with the server."""
+
+
 class Fleet:
     """All servers of an engine. Its methods belong to one event loop.
 
@@ -274,11 +278,12 @@ class Fleet:
         """Bring a server back into service, or give it up."""
         assert self._transport is not None
         self._transport.forget(member)
+        unknown = tainted  # its weights
         while True:
             try:
-                tainted = await member.revive(tainted, self.settings.restarts, self.settings.startup_seconds)
+                unknown |= await member.revive(tainted, self.settings.restarts, self.settings.startup_seconds)
                 async with self._lock:
-                    await self._bring_up_to_date(member, tainted)
+                    await self._bring_up_to_date(member, unknown)
                     self._enlist(member)
                 logger.warning("SGLang server %s is back in service", member.client.url)
                 return
@@ -289,14 +294,16 @@ class Fleet:
                     self.balancer.fail(f"no server is left: {error}")
                 return
             except (InfrastructureError, UserError) as error:
-                member.trouble, tainted = str(error), True
-                logger.warning("SGLang server %s is not back yet: %s", member.client.url, error)
+                if member.trouble != str(error):
+                    logger.warning("SGLang server %s is not back yet: %s", member.client.url, error)
+                member.trouble, unknown = str(error), True
+                tainted = not isinstance(error, _MovedOnError)
             await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _bring_up_to_date(self, member: Member, tainted: bool) -> None:
-        """Give the server the current weights unless it has them, and pause it if the others are."""
+    async def _bring_up_to_date(self, member: Member, unknown: bool) -> None:
+        """Give the server the current weights unless it is known to have them, and pause it if the others are."""
         await member.ask()
-        if tainted or member.facts.weight_version != self.label:
+        if unknown or member.facts.weight_version != self.label:
             await self._catch_up(member)
         if self.paused:
             await member.park(self.settings.colocated)
@@ -307,7 +314,7 @@ class Fleet:
             if member.facts.weight_version != self.label:
                 raise InfrastructureError(SOURCE, f"it came back with weights called {member.facts.weight_version!r}")
             return
-        moved_on = InfrastructureError(SOURCE, "the weights have moved on; it gets the next ones")
+        moved_on = _MovedOnError(SOURCE, "the weights have moved on; it gets the next ones")
         if self._weights.version != self.version or not self._lasting():
             raise moved_on
         await member.client.pause("in_place")

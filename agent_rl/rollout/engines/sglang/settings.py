@@ -61,6 +61,8 @@ class SglangSettings(Settings):
         unread = [name for name in own if getattr(self, name) != type(self).model_fields[name].default]
         if self.urls and unread:
             raise ValueError(f"{', '.join(unread)}: not read when urls are given")
+        if self.weight_transport == "disk" and self.bucket_mib != type(self).model_fields["bucket_mib"].default:
+            raise ValueError("bucket_mib: not read with weight_transport=disk")
         if len(set(self.urls)) != len(self.urls):
             raise ValueError("urls: a server is named twice")
         return self
