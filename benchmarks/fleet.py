@@ -14,11 +14,11 @@ real ones; simulated are the engines and the tools.
 import asyncio
 import math
 import random
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from agent_rl.core.deadlines import Excuse
 from agent_rl.core.limits import Limits
 from agent_rl.core.message import Message, assistant, user
 from agent_rl.core.task import Task
@@ -89,7 +89,7 @@ class Waiting(AgentEnv):
 class LengthAgent:
     """Samples turns of a set length; what they say does not matter."""
 
-    def __init__(self, engine: Engine, plan: Plan, paused: Callable[[], float]) -> None:
+    def __init__(self, engine: Engine, plan: Plan, excuse: Excuse) -> None:
         """Speak for `plan`."""
         self._engine, self._plan = engine, plan
 

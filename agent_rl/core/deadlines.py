@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+_LONGEST_WAIT = 3600.0  # seconds for a place in one episode that are excused; nothing waits for ever
+_COARSE = 0.1  # seconds: how closely a deadline is looked at again that was moved
 
 
 class Overdue(TimeoutError):
@@ -32,9 +34,10 @@ async def within(seconds: float, work: Awaitable[T], paused: Callable[[], float]
     seen, allowed = paused(), seconds
     try:
         while not await _ended(task, allowed):
-            allowed, seen = paused() - seen, paused()
-            if allowed <= 0:
+            extra, seen = paused() - seen, paused()
+            if extra <= 0:
                 raise Overdue
+            allowed = max(extra, min(seconds, _COARSE))
         return _result(task)
     finally:
         if task.done():  # it may have failed in the very moment in which the caller was cancelled
@@ -83,6 +86,35 @@ class _Wait:
     what: str
     since: float
     around: "_Wait | None"
+
+
+class Excuse:
+    """Counts the seconds that deadlines of an episode leave out: pauses of the engine, and waits for a place at it."""
+
+    def __init__(self, paused: Callable[[], float] = lambda: 0.0) -> None:
+        """Count the seconds that `paused` counts, and waits for a place."""
+        self._paused = paused
+        self._waited = 0.0
+        self._since: tuple[float, float] | None = None
+
+    def queue(self) -> None:
+        """A request waits for a place at the engine from now on."""
+        self._since = (asyncio.get_running_loop().time(), self._paused())
+
+    def place(self) -> None:
+        """It has got one, or does not wait any more; harmless when it did not wait."""
+        self._waited, self._since = self._waited + self._waiting(), None
+
+    def __call__(self) -> float:
+        """Return the seconds so far."""
+        return self._paused() + min(self._waited + self._waiting(), _LONGEST_WAIT)
+
+    def _waiting(self) -> float:
+        """Return the seconds of the wait that is going on, without those of pauses in it."""
+        if self._since is None:
+            return 0.0
+        begun, paused = self._since
+        return max(0.0, asyncio.get_running_loop().time() - begun - (self._paused() - paused))
 
 
 class Waits:

@@ -17,6 +17,6 @@ class Limits(Settings):
     tool_seconds: PositiveFloat = 30.0
     """Deadline of one environment step, tools included."""
     turn_seconds: PositiveFloat = 120.0
-    """Deadline of one generation, the wait for a place at the engine included."""
+    """Deadline of one generation, without the wait for a place at the engine."""
     episode_seconds: PositiveFloat = 600.0
-    """Deadline of the whole episode."""
+    """Deadline of the whole episode, without waits for a place at the engine and pauses of it."""

@@ -39,7 +39,7 @@ class Episode:
         limits: Limits,
         paused: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        """Prepare; nothing happens yet. The seconds that `paused` counts move the episode's deadline."""
+        """Prepare; nothing happens yet. What `paused` counts moves the episode's deadline."""
         self.plan = plan
         self.waits = Waits()
         self.begun = time.perf_counter()

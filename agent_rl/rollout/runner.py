@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
+from agent_rl.core.deadlines import Excuse
 from agent_rl.core.trajectory import Trajectory
 from agent_rl.envs.base import AgentEnv
 from agent_rl.rollout.agents import MakeAgent, Plan
@@ -61,8 +62,9 @@ class Runner:
         return parts
 
     async def _attempt(self, plan: Plan) -> list[Trajectory]:
-        agent = self._make_agent(plan, self.paused)
-        episode = Episode(plan, self._make_env, agent, self._settings.limits, self.paused)
+        excuse = Excuse(self.paused)
+        agent = self._make_agent(plan, excuse)
+        episode = Episode(plan, self._make_env, agent, self._settings.limits, excuse)
         self.playing[plan.name] = episode
         try:
             return await episode.play()

@@ -27,6 +27,8 @@ _DETAILS = (  # what it is called, its metric, its format, its width in a plain 
     ("kl", "policy/kl", ".5f", 8),
     ("clipped", "policy/clip_fraction", ".3f", 5),
     ("grad norm", "policy/grad_norm", ".3f", 7),
+    ("staleness", "rollout/staleness_max", ".0f", 1),
+    ("replaced", "rollout/dropped_groups", ".0f", 3),
     ("tokens/s", "speed/tokens_per_second", ",.0f", 7),
 )
 

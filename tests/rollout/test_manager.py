@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from functools import partial
 
 import pytest
@@ -156,6 +157,15 @@ def test_no_more_episodes_play_at_once_than_allowed_and_all_are_played(adder, re
     groups = manager(engine, concurrency=6).run([adder().tasks("train")[3]] * 10, 2, Sampling(), seed=0)
     assert sum(len(group.trajectories) for group in groups) == 20
     assert 4 <= most < 6
+
+
+def test_the_wait_for_a_place_at_the_engine_is_held_against_no_deadline(adder, renderer, manager):
+    engine = ScriptedEngine(script(renderer), token_seconds=0.004, slots=1)
+    limits = Limits(turn_seconds=1.0, episode_seconds=1.5)
+    begun = time.monotonic()
+    groups = manager(engine, limits=limits, retries=0).run([adder().tasks("train")[3]] * 8, 4, Sampling(), seed=0)
+    assert time.monotonic() - begun > 3.0  # the last ones waited for longer than either deadline
+    assert all(t.failure is None for group in groups for t in group.trajectories)
 
 
 def test_a_tool_that_blocks_the_event_loop_is_named_with_its_line(adder, manager, caplog, monkeypatch):

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from agent_rl.core.deadlines import Excuse
 from agent_rl.core.message import Message
 from agent_rl.core.outcome import StopReason
 from agent_rl.core.seeds import derive
@@ -69,5 +70,5 @@ class Agent(Protocol):
         ...
 
 
-MakeAgent = Callable[[Plan, Callable[[], float]], Agent]
-"""Makes the agent of a plan; the second argument counts the seconds for which the engine was paused."""
+MakeAgent = Callable[[Plan, Excuse], Agent]
+"""Makes the agent of a plan; what the second argument counts does not count for its deadlines."""

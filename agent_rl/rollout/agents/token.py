@@ -1,10 +1,10 @@
 """The agent that learns: exact tokens from an engine, all of them recorded."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from agent_rl.core.deadlines import Overdue, waiting_for, within
+from agent_rl.core.deadlines import Excuse, Overdue, waiting_for, within
 from agent_rl.core.errors import UserError
 from agent_rl.core.limits import Limits
 from agent_rl.core.message import Message
@@ -30,11 +30,11 @@ class TokenAgent:
         renderer: "Renderer",
         limits: Limits,
         plan: Plan,
-        paused: Callable[[], float] = lambda: 0.0,
+        excuse: Excuse | None = None,
     ) -> None:
-        """Speak for `plan`, which the engine has been told of; the seconds that `paused` counts move deadlines."""
+        """Speak for `plan`, which the engine has been told of; the seconds that `excuse` counts move deadlines."""
         self._engine, self._renderer, self._limits = engine, renderer, limits
-        self._plan, self._paused = plan, paused
+        self._plan, self._excuse = plan, excuse or Excuse()
 
     def begin(self, trajectory: Trajectory, messages: Sequence[Message], tools: list[dict[str, Any]]) -> None:
         """Render the prompt."""
@@ -54,7 +54,7 @@ class TokenAgent:
         most = min(room, self._limits.turn_tokens)
         try:
             with waiting_for("the engine"):
-                said = await within(self._limits.turn_seconds, self._sample(number, most), self._paused)
+                said = await within(self._limits.turn_seconds, self._sample(number, most), self._excuse)
         except Overdue as error:
             overdue = f"turn {number + 1} was not sampled within {self._limits.turn_seconds:g} s"
             raise InfrastructureError("engine", overdue) from error
@@ -109,6 +109,7 @@ class TokenAgent:
             seed=seed,
             sampling=plan.sampling,
             priority=plan.priority,
+            excuse=self._excuse,
         )
         return checked(await self._engine.generate(request), request, self._renderer.vocabulary)
 

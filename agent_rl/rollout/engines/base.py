@@ -1,13 +1,14 @@
 """The engine protocol: it generates tokens from tokens. A host is what the rollout needs of one, and of others."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from pydantic import Field
 
+from agent_rl.core.deadlines import Excuse
 from agent_rl.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class Request:
         seed: The request's own random stream.
         sampling: How tokens are drawn.
         priority: Where requests queue, those with a smaller number go first.
+        excuse: An engine in which requests queue tells it when this one begins to wait and when it has got a place, so
+            that the wait is not held against it.
     """
 
     id: str
@@ -56,6 +59,7 @@ class Request:
     seed: int
     sampling: Sampling
     priority: int = 0
+    excuse: Excuse = field(default_factory=Excuse, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

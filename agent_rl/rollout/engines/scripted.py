@@ -99,7 +99,9 @@ class ScriptedEngine:
         if fault is Fault.HANG:
             await asyncio.get_running_loop().create_future()
         said = self._cut(request)
+        request.excuse.queue()
         await self._slot(request.priority)
+        request.excuse.place()
         try:
             versions = await self._sample(said.tokens)
         finally:

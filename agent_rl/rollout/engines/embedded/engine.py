@@ -126,6 +126,7 @@ class EmbeddedEngine:
                 f"{len(request.tokens)} tokens and {request.max_new_tokens} new ones do not fit the model's context of "
                 f"{self._cache.shape.context}"
             )
+        request.excuse.queue()
         result: asyncio.Future[Generation] = asyncio.get_running_loop().create_future()
         episode.turn = _Turn(request, result, Stream(request.seed))
         self._changed.set()
@@ -240,7 +241,8 @@ class EmbeddedEngine:
                 (now if self._reuse(episode, now) else later).append(episode)
             first = self._active
             for episode in now:
-                assert episode.row is not None
+                assert episode.row is not None and episode.turn is not None
+                episode.turn.request.excuse.place()
                 self._exchange(episode.row, self._active)
                 self._active += 1
             self._forward(first, now)

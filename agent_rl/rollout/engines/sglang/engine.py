@@ -119,7 +119,9 @@ class SglangEngine:
         failures = 0
         new = request.max_new_tokens - len(done)
         while True:
+            request.excuse.queue()
             member = await self._fleet.balancer.take(request.episode, request.priority, arrival)
+            request.excuse.place()
             rid = new_id()
             params = sampling_params(request, new, member.facts.seeds)
             call = asyncio.create_task(
