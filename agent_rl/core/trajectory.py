@@ -27,12 +27,15 @@ class Segment:
         logprobs: For an action, the log-probability (nats) of each token under the distribution it was drawn from,
             before top_p and top_k; empty for the other origins.
         weight_versions: For an action, the version of the policy's weights that sampled each token.
+        began: For an action, the version under which its engine began it, where the engine says so. An older one than
+            that of the first token: new weights came in between, and the prefix was computed by the old ones.
     """
 
     origin: Origin
     tokens: tuple[int, ...]
     logprobs: tuple[float, ...] = ()
     weight_versions: tuple[int, ...] = ()
+    began: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse a segment whose parts do not fit together."""
@@ -140,7 +143,13 @@ class Trajectory:
         """Restore a trajectory written by `to_json`."""
         failure = data["failure"] and Failure(**data["failure"] | {"cause": Cause(data["failure"]["cause"])})
         segments = [
-            Segment(Origin(s["origin"]), tuple(s["tokens"]), tuple(s["logprobs"]), tuple(s["weight_versions"]))
+            Segment(
+                Origin(s["origin"]),
+                tuple(s["tokens"]),
+                tuple(s["logprobs"]),
+                tuple(s["weight_versions"]),
+                s.get("began"),
+            )
             for s in data["segments"]
         ]
         rest = {key: value for key, value in data.items() if key != "reward"}

@@ -62,7 +62,8 @@ class TokenAgent:
             raise
         except Exception as error:  # whatever an engine raises, the environment has not done it
             raise InfrastructureError("engine", told(error)) from error
-        self._append(Segment(Origin.ACTION, tuple(said.tokens), tuple(said.logprobs), tuple(said.weight_versions)))
+        versions = tuple(said.weight_versions)
+        self._append(Segment(Origin.ACTION, tuple(said.tokens), tuple(said.logprobs), versions, said.began))
         message = self._renderer.parse(said.tokens, self._trajectory.tools or ())
         if said.finish is Finish.STOP:
             return Action(message)
@@ -95,6 +96,7 @@ class TokenAgent:
                 said.logprobs + more.logprobs,
                 more.finish,
                 said.weight_versions + more.weight_versions,
+                said.began,
             )
         return said
 

@@ -55,11 +55,15 @@ def comparable(place: Place, trajectory: Trajectory) -> Sequence | None:
     targets: list[int] = []
     at = 0
     for segment in trajectory.segments:
+        if segment.began not in (None, version):
+            break
         same = next((i for i, v in enumerate(segment.weight_versions) if v != version), len(segment.weight_versions))
         targets += range(at, at + same)
         if same < len(segment.weight_versions):
             break
         at += len(segment.tokens)
+    if not targets:
+        return None
     return Sequence(place, trajectory, version, trajectory.tokens[: targets[-1] + 1], targets)
 
 

@@ -67,6 +67,7 @@ class Weigher:
                     continue
                 sequence = comparable(saved.place, trajectory)
                 if sequence is None:
+                    self._changed += len(trajectory.action_logprobs)
                     continue
                 unknown = next((at for at, token in enumerate(sequence.tokens) if not 0 <= token < rows), None)
                 if unknown is not None:

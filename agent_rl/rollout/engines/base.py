@@ -72,12 +72,14 @@ class Generation:
             the unscaled one when the temperature is 0.
         finish: Why it ended.
         weight_versions: The version of the weights that sampled each token.
+        began: The version when the engine began; None where it computes the prefix again for new weights.
     """
 
     tokens: list[int]
     logprobs: list[float]
     finish: Finish
     weight_versions: list[int]
+    began: int | None = None
 
 
 class Weights(Protocol):

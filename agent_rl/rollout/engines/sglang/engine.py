@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -106,13 +107,15 @@ class SglangEngine:
         tokens: list[int] = []
         logprobs: list[float] = []
         versions: list[int] = []
+        began: int | None = None
         while True:
             # A model's own end-of-text ends generations also where the request does not name it: go on behind it.
             said, go_on = await self._attempt(request, tokens, arrival)
             tokens, logprobs = tokens + said.tokens, logprobs + said.logprobs
             versions = versions + said.weight_versions
+            began = said.began if began is None else began
             if not go_on:
-                return Generation(tokens, logprobs, said.finish, versions)
+                return Generation(tokens, logprobs, said.finish, versions, began)
 
     async def _attempt(self, request: Request, done: list[int], arrival: int) -> tuple[Generation, bool]:
         """Ask one server after the other until one answers."""
@@ -123,6 +126,7 @@ class SglangEngine:
             member = await self._fleet.balancer.take(request.episode, request.priority, arrival)
             request.excuse.place()
             rid = new_id()
+            began = self._fleet.version
             params = sampling_params(request, new, member.facts.seeds)
             call = asyncio.create_task(
                 member.client.generate(rid, request.tokens + done, params, self._fleet.label), name=rid
@@ -139,7 +143,8 @@ class SglangEngine:
                 if failures == self.settings.attempts:
                     raise InfrastructureError(error.source, f"{failures} attempts: {error.message}") from error
                 continue
-            return read(answer, rid, request, new, self._vocabulary, self._fleet.versions)
+            said, go_on = read(answer, rid, request, new, self._vocabulary, self._fleet.versions)
+            return replace(said, began=began), go_on
 
     def _give_back(self, member: Member, call: "asyncio.Task[Answer]") -> None:
         self._fleet.balancer.give_back(member)
