@@ -131,3 +131,16 @@ def test_only_what_one_version_of_the_weights_sampled_is_compared(
     first = len(trajectory.segments[1].tokens)
     assert len(sequence.targets) == first + (len(last.tokens) if compared is None else compared)
     assert sequence.tokens == trajectory.tokens[: sequence.targets[-1] + 1]
+
+
+def test_a_turn_begun_under_older_weights_is_not_compared(renderer: Renderer) -> None:
+    trajectory = play(renderer, ["a", "b"])
+    *before, last = trajectory.segments
+    late = replace(last, weight_versions=(1,) * len(last.tokens), began=1)
+    early = [replace(s, weight_versions=(1,) * len(s.tokens)) if s.logprobs else s for s in before]
+    whole = comparable(Place(1, "f", 1), replace(trajectory, segments=[*early, late]))
+    part = comparable(Place(1, "f", 1), replace(trajectory, segments=[*early, replace(late, began=0)]))
+    assert whole is not None and part is not None
+    assert len(whole.targets) - len(part.targets) == len(last.tokens)
+    none = [replace(s, began=0) if s.logprobs else s for s in early]
+    assert comparable(Place(1, "f", 1), replace(trajectory, segments=[*none, late])) is None
