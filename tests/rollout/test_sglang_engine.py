@@ -309,6 +309,7 @@ def test_an_idle_server_that_dies_is_noticed(tmp_path):
             async with running(tmp_path, steady, fake) as engine:
                 await fake.__aexit__()
                 await until(lambda: "1 of 2 servers" in engine.status())
+                assert fake.url in engine.status() and steady.url not in engine.status()
 
     asyncio.run(asyncio.wait_for(scenario(), 20))
 

@@ -12,13 +12,12 @@ from agent_rl.core.outcome import EpisodeError, InfrastructureError, StopReason,
 from agent_rl.core.seeds import derive
 from agent_rl.core.trajectory import Origin, Segment, Trajectory
 from agent_rl.rollout.agents.base import Action, Plan
-from agent_rl.rollout.engines.base import Engine, Finish, Generation, Request
+from agent_rl.rollout.engines.base import LOGPROB_ROUNDING, Engine, Finish, Generation, Request
 
 if TYPE_CHECKING:
     from agent_rl.rollout.renderer import Renderer  # loads transformers
 
 _FRUITLESS = 5  # times in a row that an engine may give a request back without a token
-_ROUNDING = 1e-3  # how far rounding may lift a log-probability above 0
 
 
 class TokenAgent:
@@ -135,7 +134,7 @@ def checked(said: Generation, request: Request, vocabulary: int) -> Generation:
         problem = f"{len(tokens)} tokens where 1 to {request.max_new_tokens} were asked for"
     elif tokens and not 0 <= min(tokens) <= max(tokens) < vocabulary:
         problem = f"a token outside the vocabulary of {vocabulary}: {min(tokens)} or {max(tokens)}"
-    elif logprobs and not (math.isfinite(sum(logprobs)) and max(logprobs) <= _ROUNDING):
+    elif logprobs and not (math.isfinite(sum(logprobs)) and max(logprobs) <= LOGPROB_ROUNDING):
         problem = "a log-probability that is not finite or above 0"
     elif said.finish is Finish.STOP and tokens[-1] not in request.stop_tokens:
         problem = f"a turn that stopped at token {tokens[-1]}, which is no stop token"

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+LOGPROB_ROUNDING = 1e-3
+"""How far rounding, at the precision in which engines compute, may lift a log-probability above 0."""
+
+
 class Sampling(Settings):
     """How tokens are drawn."""
 

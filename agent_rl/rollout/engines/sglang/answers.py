@@ -5,10 +5,9 @@ from typing import Any
 
 from agent_rl.clients.sglang import SOURCE, Answer
 from agent_rl.core.outcome import InfrastructureError
-from agent_rl.rollout.engines.base import Finish, Generation, Request
+from agent_rl.rollout.engines.base import LOGPROB_ROUNDING, Finish, Generation, Request
 
 _SEEDS = 2**63
-_ROUNDING = 1e-3  # a log-probability above 0 by less is rounding, at the precision in which servers compute
 
 
 def check_request(request: Request, vocabulary: int, longest: int) -> None:
@@ -82,7 +81,7 @@ def read(
         raise _wrong("the log-probabilities belong to other tokens than those sampled")
     logprobs = [entry[0] for entry in meta.output_token_logprobs]
     for logprob in logprobs:
-        if not math.isfinite(logprob) or logprob > _ROUNDING:
+        if not math.isfinite(logprob) or logprob > LOGPROB_ROUNDING:
             raise _wrong(f"a log-probability of {logprob}")
     finish, go_on = _finish(answer, request, new)
     return Generation(tokens, logprobs, finish, _versions(answer, versions)), go_on
