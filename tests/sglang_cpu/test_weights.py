@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -18,7 +19,11 @@ from agent_rl.rollout.engines.sglang import SglangEngine
 from tests.sglang_cpu.conftest import LoopThread, Weights, given, request
 
 PROMPT = [5, 6, 7, 8] * 6
-TRANSPORTS = ["disk", "tensor", "distributed"]
+TRANSPORTS: dict[str, dict[str, Any]] = {
+    "disk": {},
+    "tensor": {"bucket_mib": 1},  # several buckets even of a small model
+    "distributed": {"bucket_mib": 1},
+}
 
 
 async def checksums(url: str) -> str:
@@ -31,7 +36,7 @@ def test_every_transport_brings_the_same_weights_and_they_are_the_trainers(loop:
     async def scenario() -> list[tuple[str, Generation, Weights]]:
         seen = []
         for number, transport in enumerate(TRANSPORTS):
-            engine = given([url], tmp_path, weight_transport=transport, bucket_mib=1)
+            engine = given([url], tmp_path, weight_transport=transport, **TRANSPORTS[transport])
             await engine.start()
             await engine.update_weights(Weights(1, seed=90 + number))  # something else in between
             weights = Weights(2, seed=7)
@@ -52,7 +57,7 @@ def test_requests_in_flight_go_on_with_the_new_weights_and_name_them_by_token(lo
     old, new = Weights(3, seed=1), Weights(4, seed=2)
 
     async def scenario() -> tuple[list[Generation], Generation]:
-        engine: SglangEngine = given([url], tmp_path, weight_transport=transport, bucket_mib=1)
+        engine: SglangEngine = given([url], tmp_path, weight_transport=transport, **TRANSPORTS[transport])
         await engine.start()
         await engine.update_weights(old)
         running = [
