@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from agent_rl.core.context import estimated_tokens
 from agent_rl.core.deadlines import Excuse
 from agent_rl.core.limits import Limits
 from agent_rl.core.message import Message, assistant, user
@@ -111,6 +112,10 @@ class LengthAgent:
     def hear(self, messages: Any) -> bool:
         """Hear."""
         return True
+
+    def count_tokens(self, text: str) -> int:
+        """Return the number of tokens of a text."""
+        return estimated_tokens(text)
 
     def end(self) -> None:
         """Let the engine forget the episode."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import contextvars
 import logging
 import queue
 import sys
@@ -22,12 +23,14 @@ async def in_thread(work: Callable[[], T]) -> T:
     """Run `work` in a thread and return its result.
 
     No call waits for a free thread: one that is idle is taken, or a new one begun, so that a time-out measures the call
-    alone. The threads are daemons: one that hangs holds up neither the event loop's end nor the program's.
+    alone. The threads are daemons: one that hangs holds up neither the event loop's end nor the program's. The caller's
+    context variables are seen there.
     """
     loop = asyncio.get_running_loop()
     if isinstance(loop, VirtualTimeLoop):
         return _called(work)
     future: asyncio.Future[T] = loop.create_future()
+    context = contextvars.copy_context()
 
     def deliver(settle: Callable[[Any], None], value: Any) -> None:
         if not future.done():
@@ -35,7 +38,7 @@ async def in_thread(work: Callable[[], T]) -> T:
 
     def run() -> None:
         try:
-            settle, value = future.set_result, _called(work)
+            settle, value = future.set_result, context.run(_called, work)
         except BaseException as error:
             settle, value = future.set_exception, error  # type: ignore[assignment]
         try:

@@ -79,6 +79,7 @@ class Trajectory:
         turns: One record per turn of the policy.
         messages: The same episode as chat messages.
         components: Every reward component by name, summed over the episode, before weighting.
+        counters: What tools and wrappers counted in the episode, earlier attempts at it included.
         stop: Why it ended.
         failure: What went wrong, if anything did.
         seconds: Wall-clock time of the episode.
@@ -93,6 +94,7 @@ class Trajectory:
     turns: list[Turn] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
     components: dict[str, float] = field(default_factory=dict)
+    counters: dict[str, float] = field(default_factory=dict)
     stop: StopReason = StopReason.FAILED
     failure: Failure | None = None
     seconds: float = 0.0

@@ -2,8 +2,9 @@
 
 import asyncio
 import concurrent.futures
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 from dataclasses import dataclass
+from random import Random
 from typing import Any, ClassVar, TypeVar
 
 import gymnasium
@@ -28,6 +29,14 @@ class Finding:
     name: str
     passed: bool | None
     seen: str
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """A conversation to imitate: its messages, and the tools that its prompt offers."""
+
+    messages: list[Message]
+    tools: list[dict[str, Any]]
 
 
 class AgentEnv(gymnasium.Env[Observation, Message]):
@@ -61,6 +70,18 @@ class AgentEnv(gymnasium.Env[Observation, Message]):
     def check(self) -> Iterator[Finding]:
         """Yield what `agent-rl check` is to say of this environment beside what it says of every one."""
         yield from ()
+
+    def demonstrate(self, rng: Random) -> Demonstration:
+        """Return a conversation for supervised training. Environments that can show one define it."""
+        raise NotProvidedError(f"{type(self).__name__} has no demonstrations")
+
+    def solution(self, task: Task) -> Iterable[Message]:
+        """Yield the assistant messages that solve `task`, for `agent-rl check`. Environments that can define it.
+
+        Each message is asked for when the one before has been played on this very environment, so that a generator may
+        look at what came of it.
+        """
+        raise NotProvidedError(f"{type(self).__name__} has no solutions")
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> ResetResult:
         """Begin an episode and return its first messages and an info dictionary."""

@@ -1,7 +1,7 @@
 """`agent-rl check`: prove an environment without a model."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from gymnasium.utils.env_checker import check_env
@@ -78,7 +78,8 @@ def _malformed(section: EnvSection) -> Iterator[Finding]:
     yield Finding("malformed calls", answered, f"3 malformed calls got {len(observation)} error messages")
 
 
-def _play(env: AgentEnv, task: Task, actions: list[Message]) -> float:
+def _play(env: AgentEnv, task: Task, actions: Iterable[Message]) -> float:
+    """Return the reward of playing `actions`, each made when the one before has been answered."""
     env.reset(options={"task": task})
     rewards: list[Any] = [env.step(action)[1] for action in actions]
     return float(sum(rewards))

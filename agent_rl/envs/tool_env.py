@@ -1,27 +1,17 @@
-"""ToolEnv: the agent calls tools until it answers in plain text, then the rewards are computed."""
+"""ToolEnv: the agent calls tools until it answers in plain text, or a tool finishes; then the rewards are computed."""
 
 import asyncio
-from dataclasses import dataclass
-from random import Random
 from typing import Any, ClassVar
 
 import gymnasium
 
-from agent_rl.core.errors import NotProvidedError
 from agent_rl.core.message import Message, ToolCall, tool_call, tool_result
 from agent_rl.core.outcome import BrokenEnvironmentError, EpisodeError, told
 from agent_rl.core.task import Task
+from agent_rl.core.threads import in_thread
 from agent_rl.envs.base import AgentEnv, ResetResult, StepResult
 from agent_rl.envs.reward import Reward
 from agent_rl.tools.tool import Tool
-
-
-@dataclass(frozen=True)
-class Demonstration:
-    """A conversation to imitate: its messages, and the tools that its prompt offers."""
-
-    messages: list[Message]
-    tools: list[dict[str, Any]]
 
 
 class ToolEnv(AgentEnv):
@@ -49,19 +39,20 @@ class ToolEnv(AgentEnv):
         """Return the reward components: every `@reward` of the class."""
         return [getattr(self, name) for name in self._rewards]
 
-    def demonstrate(self, rng: Random) -> Demonstration:
-        """Return a conversation for supervised training. Environments that can show one define it."""
-        raise NotProvidedError(f"{type(self).__name__} has no demonstrations")
+    def setup(self, task: Task) -> None:
+        """Make what an episode of `task` needs, before its first observation: a board, a database, a secret."""
 
-    def solution(self, task: Task) -> list[Message]:
-        """Return the assistant messages that solve `task`, for `agent-rl check`. Environments that can define it."""
-        raise NotProvidedError(f"{type(self).__name__} has no solutions")
+    def finish(self) -> None:
+        """End the episode with the turn that is being answered: what a tool calls that has reached the goal."""
+        self._finished = True
 
     async def areset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> ResetResult:
         """Begin an episode. `info` names the task and describes the tools for the chat template."""
         gymnasium.Env.reset(self, seed=seed)
         self.task = self.pick(options)
         self.messages = list(self.task.messages)
+        self._finished = False
+        await in_thread(lambda: self.setup(self.task))
         return list(self.messages), {"task_id": self.task.id, "tools": [tool.schema() for tool in self.tools()]}
 
     async def astep(self, action: Message) -> StepResult:
@@ -70,16 +61,22 @@ class ToolEnv(AgentEnv):
         calls = action.get("tool_calls", [])
         invalid = action.get("invalid_tool_calls", [])
         if not calls and not invalid:
-            components = self._score(action)
-            reward = sum(part.weight * components[part.name] for part in self.rewards())
-            return [], reward, True, False, {"components": components}
+            return self._end([], action)
         results = await self._answers(calls)
         errors = [
             tool_result(f"Error: {bad['error']}", tool_call("", {}, len(calls) + i)) for i, bad in enumerate(invalid)
         ]
         observation = [*results, *errors]
         self.messages.extend(observation)
-        return observation, 0.0, False, False, {"components": {}}
+        return (
+            self._end(observation, action) if self._finished else (observation, 0.0, False, False, {"components": {}})
+        )
+
+    def _end(self, observation: list[Message], action: Message) -> StepResult:
+        """Score the episode, whose last turn was `action`."""
+        components = self._score(action)
+        reward = sum(part.weight * components[part.name] for part in self.rewards())
+        return observation, reward, True, False, {"components": components}
 
     async def _answers(self, calls: list[ToolCall]) -> list[Message]:
         """Call the tools of one turn side by side; when one fails, the others are not left running."""

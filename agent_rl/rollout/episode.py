@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
+from agent_rl.core.context import EpisodeContext, enter
 from agent_rl.core.deadlines import Overdue, Waits, record_waits, waiting_for, within
 from agent_rl.core.errors import UserError
 from agent_rl.core.limits import Limits
@@ -46,6 +47,7 @@ class Episode:
         self._make_env, self._agent, self._limits, self._paused = make_env, agent, limits, paused
         self._env: AgentEnv | None = None
         self._over = False
+        self._context = EpisodeContext(plan.name, plan.group, agent.count_tokens)
         self.parts = [Trajectory(plan.task.id, plan.sample, 0, dict(plan.task.attributes))]
 
     async def play(self) -> list[Trajectory]:
@@ -68,6 +70,7 @@ class Episode:
             self._over = True
             self._agent.end()
             await self._close_env()
+            self.parts[-1].counters = self._context.counters
         return self.parts
 
     def fail(self, error: EpisodeError) -> None:
@@ -84,6 +87,7 @@ class Episode:
 
     async def _turns(self) -> None:
         record_waits(self.waits)
+        enter(self._context)
         plan, limits = self.plan, self._limits
         env = self._env = await self._from_env(in_thread(self._constructed), "constructor")
         reset = env.areset(seed=plan.seed % 2**31, options={"task": plan.task})

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from agent_rl.core.outcome import StopReason
+from agent_rl.core.trajectory import Trajectory
 from agent_rl.evaluation.harness import mean, success_by_attribute
 from agent_rl.rollout.episode import describe
 from agent_rl.rollout.feed import Rollout
@@ -29,6 +30,7 @@ def rollout_metrics(rollout: Rollout, version: int, success_at: float) -> dict[s
         f"reward/{name}": mean(sum(part.components.get(name, 0.0) for part in episode) for episode in usable)
         for name in components
     }
+    metrics |= _counters(every)
     metrics["reward/groups_with_signal"] = mean(group.informative for group in groups)
     stops = Counter(episode[-1].stop for episode in every)
     metrics |= {
@@ -53,6 +55,13 @@ def _means(counts: list[dict[str, Any]], success_at: float) -> dict[str, float]:
         "tools/calls_mean": mean(count["tool_calls"] for count in counts),
         "tools/invalid_mean": mean(count["invalid_calls"] for count in counts),
     }
+
+
+def _counters(episodes: list[list[Trajectory]]) -> dict[str, float]:
+    """Return the mean over all episodes, failed ones too, of everything that any of them counted."""
+    totals = [{name: amount for part in episode for name, amount in part.counters.items()} for episode in episodes]
+    names = sorted({name for total in totals for name in total})
+    return {name: mean(total.get(name, 0.0) for total in totals) for name in names}
 
 
 def _staleness(rollout: Rollout, version: int) -> dict[str, float]:

@@ -9,7 +9,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from agent_rl.core.errors import UserError
 from agent_rl.core.seeds import derive
-from agent_rl.envs.tool_env import Demonstration, ToolEnv
+from agent_rl.envs.base import AgentEnv, Demonstration
 from agent_rl.models import attention
 from agent_rl.models.loading import device_of, load_model
 from agent_rl.models.packed import chosen_logprobs, pack, target_logits
@@ -31,8 +31,6 @@ def train_on_demonstrations(config: SftConfig, folder: RunFolder, tracker: Track
         UserError: The environment has no demonstrations, or a step's gradient is not finite.
     """
     env = config.env.build()
-    if not isinstance(env, ToolEnv):
-        raise UserError(f"environment '{config.env.name}' has no demonstrations")
     model, tokenizer = _beginning(config, env)
     renderer = Renderer(tokenizer, config.renderer)
     optimizer = make_optimizer(list(model.parameters()), config.optimizer)
@@ -79,7 +77,7 @@ def sequence(demonstration: Demonstration, renderer: Renderer) -> tuple[list[int
     return tokens, mask
 
 
-def _beginning(config: SftConfig, env: ToolEnv) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+def _beginning(config: SftConfig, env: AgentEnv) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     if not config.sft.from_scratch:
         return load_model(config.model)
     examples = [env.demonstrate(Random(derive(config.seed, "sft/tokenizer", i))) for i in range(_TOKENIZER_TEXTS)]

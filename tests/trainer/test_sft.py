@@ -5,8 +5,8 @@ from random import Random
 from transformers import AutoModelForCausalLM
 
 from agent_rl.cli.main import main
+from agent_rl.envs import Demonstration
 from agent_rl.envs.registration import make
-from agent_rl.envs.tool_env import Demonstration
 from agent_rl.tracking.jsonl import read_metrics
 from agent_rl.trainer.sft import sequence
 

@@ -12,13 +12,13 @@ from agent_rl.core.errors import UserError, nearest
 from agent_rl.core.message import Message, assistant, tool_call
 from agent_rl.core.settings import Settings
 from agent_rl.core.task import Task, TaskSet
-from agent_rl.envs.base import Finding
+from agent_rl.envs.base import Demonstration, Finding
 from agent_rl.envs.reward import reward
 from agent_rl.envs.search import demonstrations
 from agent_rl.envs.search.check import check_questions, check_splits
 from agent_rl.envs.search.corpus import World, load_world
 from agent_rl.envs.search.questions import SPLITS, chain_of, questions
-from agent_rl.envs.tool_env import Demonstration, ToolEnv
+from agent_rl.envs.tool_env import ToolEnv
 from agent_rl.tools.search import PassageIndex
 from agent_rl.tools.tool import Tool, tool
 

@@ -15,7 +15,7 @@ from agent_rl.rollout.engines.base import Sampling
 
 @dataclass(frozen=True)
 class Plan:
-    """What one episode is: a task, which sample of it, how to sample, its own seed, and its place in the queue."""
+    """What one episode is: a task, which sample of it, how to sample, its seed, its place in the queue, its group."""
 
     name: str
     task: Task
@@ -23,12 +23,14 @@ class Plan:
     sampling: Sampling
     seed: int
     priority: int = 0
+    group: str = ""
 
 
 def group_plans(name: str, task: Task, samples: int, sampling: Sampling, seed: int, place: int) -> list[Plan]:
     """Return the plans of a group, seeded by its place below `seed`, its task and the sample."""
+    group = f"{name}/{task.id}"
     return [
-        Plan(f"{name}/{task.id}/{sample}", task, sample, sampling, derive(seed, place, task.id, sample), place)
+        Plan(f"{group}/{sample}", task, sample, sampling, derive(seed, place, task.id, sample), place, group)
         for sample in range(samples)
     ]
 
@@ -63,6 +65,10 @@ class Agent(Protocol):
 
     def hear(self, messages: Sequence[Message]) -> bool:
         """Take the environment's answer; False when it does not fit into the episode's tokens."""
+        ...
+
+    def count_tokens(self, text: str) -> int:
+        """Return how many tokens a text has for the one who speaks, as closely as is known."""
         ...
 
     def end(self) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from agent_rl.clients.openai import Completion, ContextLengthError
+from agent_rl.core.context import estimated_tokens
 from agent_rl.core.deadlines import waiting_for
 from agent_rl.core.limits import Limits
 from agent_rl.core.message import Message
@@ -66,6 +67,10 @@ class ChatAgent:
         """Take the environment's answer; False when the episode's tokens are used up already."""
         self._messages += messages
         return self._used < self._limits.episode_tokens
+
+    def count_tokens(self, text: str) -> int:
+        """Estimate the number of tokens of a text: a hosted model's tokenizer is not known."""
+        return estimated_tokens(text)
 
     def end(self) -> None:
         """Hold nothing."""

@@ -76,6 +76,10 @@ class TokenAgent:
         self._append(Segment(Origin.OBSERVATION, tuple(tokens)))
         return True
 
+    def count_tokens(self, text: str) -> int:
+        """Return the number of tokens of a text."""
+        return self._renderer.count(text)
+
     def end(self) -> None:
         """Let the engine forget the episode."""
         self._engine.close(self._plan.name)
