@@ -52,7 +52,8 @@ class ToolEnv(AgentEnv):
         self.task = self.pick(options)
         self.messages = list(self.task.messages)
         self._finished = False
-        await in_thread(lambda: self.setup(self.task))
+        if type(self).setup is not ToolEnv.setup:
+            await in_thread(lambda: self.setup(self.task))
         return list(self.messages), {"task_id": self.task.id, "tools": [tool.schema() for tool in self.tools()]}
 
     async def astep(self, action: Message) -> StepResult:
@@ -68,9 +69,9 @@ class ToolEnv(AgentEnv):
         ]
         observation = [*results, *errors]
         self.messages.extend(observation)
-        return (
-            self._end(observation, action) if self._finished else (observation, 0.0, False, False, {"components": {}})
-        )
+        if self._finished:
+            return self._end(observation, action)
+        return observation, 0.0, False, False, {"components": {}}
 
     def _end(self, observation: list[Message], action: Message) -> StepResult:
         """Score the episode, whose last turn was `action`."""
