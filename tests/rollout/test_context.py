@@ -1,0 +1,53 @@
+"""What an environment counts is in the trajectory, failed attempts included, and in the metrics as a mean."""
+
+import pytest
+
+from agent_rl.core.context import count, current
+from agent_rl.core.outcome import InfrastructureError
+from agent_rl.core.task import Task, TaskSet
+from agent_rl.core.trajectory import Group
+from agent_rl.envs import ToolEnv
+from agent_rl.rollout.feed import Rollout
+from agent_rl.tools import tool
+from agent_rl.trainer.metrics import rollout_metrics
+from tests.rollout.test_faults import TASK, play
+
+SEEN: list[tuple[str, str]] = []
+
+
+class Counting(ToolEnv):
+    """Counts the calls of its tool, which fails in the first attempt at sample 0."""
+
+    def tasks(self, split: str) -> TaskSet:
+        return TaskSet([TASK], split)
+
+    def setup(self, task: Task) -> None:
+        assert current().count_tokens("7") == 1
+
+    @tool
+    def add(self, a: int, b: int) -> int:
+        """Add."""
+        episode = current()
+        SEEN.append((episode.episode, episode.group))
+        count("tools/add/calls")
+        if episode.episode.endswith("/0"):
+            raise InfrastructureError("add", "out of order")
+        return a + b
+
+
+@pytest.fixture
+def group(renderer) -> Group:
+    SEEN.clear()
+    return play(renderer, Counting, samples=4)
+
+
+def test_attempts_that_failed_count_too_and_the_metrics_are_means_over_episodes(group):
+    counted = [episode[-1].counters["tools/add/calls"] for episode in group.episodes]
+    assert counted == [2, 1, 1, 1]
+    assert rollout_metrics(Rollout([group], []), 0, 0.5)["tools/add/calls"] == 5 / 4
+
+
+def test_every_attempt_has_its_own_name_and_the_groups(group):
+    assert sorted(SEEN) == sorted(
+        (f"run/0/{TASK.id}/{name}", f"run/0/{TASK.id}") for name in ("0", "0#1", "1", "2", "3")
+    )
