@@ -70,6 +70,6 @@ def told(error: BaseException) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Return `text` without line breaks, cut to what fits into a log; it may be of any size."""
-    line = " ".join(text[: 2 * _LONGEST].split())
+    """Return `text` without line breaks, cut to what fits into a log, and fit to be written; it may be of any size."""
+    line = " ".join(text[: 2 * _LONGEST].encode(errors="backslashreplace").decode().split())
     return line if len(line) <= _LONGEST and len(text) <= 2 * _LONGEST else f"{line[:_LONGEST]} …"

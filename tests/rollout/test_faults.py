@@ -351,7 +351,9 @@ def test_half_a_surrogate_in_a_result_is_data_and_in_an_error_a_failure(
     ended = play(renderer, with_tool(monkeypatch, half), samples=2)
     failed = play(renderer, with_tool(monkeypatch, broken), samples=2, failure_budget=1.0)
     assert all(t.usable for t in ended.trajectories)
-    assert {t.failure.source for t in failed.trajectories} == {"add"}
+    assert {(t.failure.source, t.failure.message) for t in failed.trajectories} == {
+        ("add", "ValueError: no name \\udcff")
+    }
     both = [*ended.trajectories, *failed.trajectories]
     write_trajectories(tmp_path / "t", both)
     assert list(read_trajectories(tmp_path / "t")) == both
