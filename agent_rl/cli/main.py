@@ -20,6 +20,7 @@ COMMANDS = {
     "eval": "measure a model on an environment",
     "sft": "train a model on an environment's demonstrations",
     "check": "prove an environment without a model",
+    "serve": "serve passages to many runs, by Search-R1's protocol",
     "audit": "prove or refute that a run trained exactly what was sampled",
     "list": "list environments, models, algorithms, engines and trackers",
 }

@@ -1,6 +1,7 @@
 """The environment `search`."""
 
 import functools
+import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,10 @@ from agent_rl.envs.search.check import check_questions, check_splits
 from agent_rl.envs.search.corpus import World, load_world
 from agent_rl.envs.search.questions import SPLITS, chain_of, questions
 from agent_rl.envs.tool_env import ToolEnv
-from agent_rl.tools.search import PassageIndex
+from agent_rl.tools.search import PassageIndex, Retriever
+from agent_rl.tools.search.dense import DenseIndex
+from agent_rl.tools.search.retrievers import HttpRetriever, LocalRetriever
+from agent_rl.tools.search.settings import Bm25Settings, DenseSettings, HttpSettings, RetrieverSettings
 from agent_rl.tools.tool import Tool, tool
 
 
@@ -30,6 +34,8 @@ class SearchSettings(Settings):
     """Passages that one search returns."""
     tool: bool = True
     """Whether the search tool is offered; without it the questions must be answered from memory."""
+    retriever: RetrieverSettings = Bm25Settings()
+    """What finds the passages."""
 
 
 class Search(ToolEnv):
@@ -39,10 +45,10 @@ class Search(ToolEnv):
     settings: SearchSettings
 
     @tool
-    def search(self, query: str) -> str:
+    async def search(self, query: str) -> str:
         """Find a fact."""
-        found = passage_index().search(query, self.settings.results)
-        return "\n".join(found) or "Nothing found."
+        found = await retriever(self.settings.retriever).search(query, self.settings.results)
+        return "\n".join(hit.text for hit in found) or "Nothing found."
 
     @reward
     def correct(self, task: Task, answer: str) -> float:
@@ -84,11 +90,19 @@ def world() -> World:
 @functools.cache
 def passage_index() -> PassageIndex:
     """Return the index over the world's passages, built once and kept in the cache folder."""
-    folder = cache_folder() / f"search-{world().fingerprint()}"
-    try:
-        return PassageIndex(folder)
-    except (OSError, ValueError):  # not there, or damaged
-        return PassageIndex.build(world().passages(), folder)
+    return PassageIndex.kept(world().passages, cache_folder() / f"search-{world().fingerprint()}")
+
+
+@functools.cache
+def retriever(settings: RetrieverSettings) -> Retriever:
+    """Return what finds the passages; all episodes share it."""
+    if isinstance(settings, HttpSettings):
+        return HttpRetriever(settings)
+    if isinstance(settings, DenseSettings):
+        name = hashlib.sha256(settings.model.encode()).hexdigest()[:8]
+        folder = cache_folder() / f"search-{world().fingerprint()}-dense-{name}"
+        return LocalRetriever(DenseIndex.kept(world().passages, folder, settings.model))
+    return LocalRetriever(passage_index())
 
 
 @functools.cache

@@ -1,5 +1,6 @@
-"""Search over passages: a full-text index that is built once and cached."""
+"""Search over passages: full-text or dense, in this process or on a server."""
 
+from agent_rl.tools.search.base import Hit, Index, Retriever
 from agent_rl.tools.search.index import PassageIndex
 
-__all__ = ["PassageIndex"]
+__all__ = ["Hit", "Index", "PassageIndex", "Retriever"]

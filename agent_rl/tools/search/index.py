@@ -2,12 +2,13 @@
 
 import json
 import re
-import shutil
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import tantivy
+
+from agent_rl.tools.search.base import Hit
+from agent_rl.tools.search.building import built
 
 _WORDS = re.compile(r"[^\W_]+")
 
@@ -23,14 +24,9 @@ class PassageIndex:
 
     @classmethod
     def build(cls, passages: Sequence[str], folder: Path) -> "PassageIndex":
-        """Index `passages` into `folder` and open it.
+        """Index `passages` into `folder`, whole or not at all, and open it."""
 
-        The work happens beside `folder`, which appears only when it is complete: two processes may build at once, and
-        one that is killed leaves nothing half done.
-        """
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        try:
+        def fill(work: Path) -> None:
             (work / "tantivy").mkdir()
             schema = tantivy.SchemaBuilder()
             schema.add_text_field("body", tokenizer_name="default")
@@ -43,18 +39,16 @@ class PassageIndex:
             writer.commit()
             writer.wait_merging_threads()
             (work / "passages.json").write_text(json.dumps(list(passages), ensure_ascii=False), encoding="utf-8")
-            work.chmod(0o755)
-            try:
-                work.rename(folder)
-            except OSError:
-                try:
-                    return cls(folder)  # another process was quicker
-                except (OSError, ValueError):  # what is there is damaged
-                    shutil.rmtree(folder, ignore_errors=True)
-                    work.rename(folder)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
-        return cls(folder)
+
+        return built(folder, fill, cls)
+
+    @classmethod
+    def kept(cls, passages: Callable[[], Sequence[str]], folder: Path) -> "PassageIndex":
+        """Open the index that is kept in `folder`, built the first time, and anew when it is damaged."""
+        try:
+            return cls(folder)
+        except (OSError, ValueError):  # not there, or damaged
+            return cls.build(passages(), folder)
 
     def __len__(self) -> int:
         """Return the number of passages."""
@@ -62,9 +56,17 @@ class PassageIndex:
 
     def search(self, query: str, results: int = 1) -> list[str]:
         """Return the `results` best passages for the words of `query`, best first; none when no word is known."""
+        return [hit.text for hit in self._hits(query, results)]
+
+    def find(self, queries: Sequence[str], results: int) -> list[list[Hit]]:
+        """Return at most `results` hits for each query, best first."""
+        return [self._hits(query, results) for query in queries]
+
+    def _hits(self, query: str, results: int) -> list[Hit]:
         words = " ".join(_WORDS.findall(query)[:64]).lower()
         if not words:
             return []
         parsed = self._index.parse_query(words, ["body"])
-        hits = self._searcher.search(parsed, results).hits
-        return [self._passages[self._searcher.doc(address)["id"][0]] for _, address in hits]
+        found = self._searcher.search(parsed, results).hits
+        numbers = [(self._searcher.doc(address)["id"][0], score) for score, address in found]
+        return [Hit(self._passages[number], str(number), float(score)) for number, score in numbers]
