@@ -4,7 +4,7 @@ import fcntl
 import functools
 import json
 import logging
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -49,26 +49,33 @@ def record(folder: str, question: Question, number: int, answer: Answer) -> None
 def replayed(folder: str, question: Question, number: int) -> Answer:
     """Return what the same episode was answered when the run was recorded, or else what any episode was.
 
+    Evaluations before and after training, say, have episodes of the same name: they get their answers in turn.
+
     Raises:
         BrokenEnvironmentError: Nobody has asked this so often.
         UserError: Nothing was recorded in `folder`.
     """
     answers = _read(Path(folder))
     for episode in (current().episode, None):
-        if (episode, question, number) in answers:
-            return answers[episode, question, number]
+        if kept := answers.get((episode, question, number)):
+            return kept.popleft() if len(kept) > 1 else kept[0]
     raise BrokenEnvironmentError(question.tool, f"no answer is recorded to call {number + 1} with {question.arguments}")
 
 
+def rewind() -> None:
+    """Play back from the beginning."""
+    _read.cache_clear()
+
+
 @functools.cache
-def _read(folder: Path) -> dict[tuple[str | None, Question, int], Answer]:
+def _read(folder: Path) -> dict[tuple[str | None, Question, int], deque[Answer]]:
     """Return the recorded answers by episode, question and number, the first of any episode under None."""
-    answers: dict[tuple[str | None, Question, int], Answer] = {}
+    answers: dict[tuple[str | None, Question, int], deque[Answer]] = {}
     for line in _lines(folder / FILE):
         question = Question(line["tool"], line["settings"], line["arguments"])
         answer = Answer(line["text"], line["left_out"])
-        answers[line["episode"], question, line["number"]] = answer
-        answers.setdefault((None, question, line["number"]), answer)
+        answers.setdefault((line["episode"], question, line["number"]), deque()).append(answer)
+        answers.setdefault((None, question, line["number"]), deque([answer]))
     return answers
 
 

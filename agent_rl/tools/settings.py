@@ -10,7 +10,7 @@ from pydantic import model_validator
 from agent_rl.core.errors import UserError
 from agent_rl.core.settings import Settings
 from agent_rl.tools.limiter import LIMITER, limiter_service
-from agent_rl.tools.records import FILE, RECORD, REPLAY
+from agent_rl.tools.records import FILE, RECORD, REPLAY, rewind
 
 
 class ToolsSettings(Settings):
@@ -48,6 +48,7 @@ def shared(settings: ToolsSettings) -> Iterator[None]:
             given[LIMITER] = stack.enter_context(limiter_service())
         try:
             os.environ.update(given)
+            rewind()
             yield
         finally:
             for name, value in before.items():

@@ -47,6 +47,16 @@ def test_a_run_is_repeated_with_the_answers_that_it_had(tmp_path):
     assert answers(other) in [answers(episode) for episode in recorded]
 
 
+def test_episodes_of_the_same_name_get_their_answers_in_turn(tmp_path):
+    def twice(settings: ToolsSettings) -> list[list[str]]:
+        with shared(settings):
+            return [answers(run(play(Reader, PAGES[0]))[0]) for _ in range(2)]
+
+    recorded = twice(ToolsSettings(record=str(tmp_path)))
+    assert recorded[0] != recorded[1]
+    assert twice(ToolsSettings(replay=str(tmp_path))) == recorded
+
+
 def test_a_call_that_was_not_recorded_is_the_environment_s_failure(tmp_path):
     played(ToolsSettings(record=str(tmp_path)), *PAGES)
     for messages in ([assistant("", [tool_call("read", {"page": 3})])], [PAGES[1], PAGES[1]]):
