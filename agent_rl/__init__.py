@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from agent_rl.envs.registration import make, register_env
     from agent_rl.envs.reward import reward
     from agent_rl.envs.tool_env import ToolEnv
-    from agent_rl.tools.tool import Tool, ToolPolicy, tool
+    from agent_rl.tools.policy import ToolPolicy
+    from agent_rl.tools.registry import register_tool
+    from agent_rl.tools.tool import Tool, tool
+    from agent_rl.tools.toolset import ToolSet
 
 SHIPPED_ENVIRONMENTS = {"search": ("agent_rl/Search-v0", "agent_rl.envs.search:Search")}
 """Name, Gymnasium's id and home of the environments that come with the package."""
@@ -31,12 +34,14 @@ _HOMES = {
     "TaskSet": "agent_rl.core.task",
     "Tool": "agent_rl.tools.tool",
     "ToolEnv": "agent_rl.envs.tool_env",
-    "ToolPolicy": "agent_rl.tools.tool",
+    "ToolPolicy": "agent_rl.tools.policy",
+    "ToolSet": "agent_rl.tools.toolset",
     "Trajectory": "agent_rl.core.trajectory",
     "evaluate": "agent_rl.api",
     "load_run": "agent_rl.api",
     "make": "agent_rl.envs.registration",
     "register_env": "agent_rl.envs.registration",
+    "register_tool": "agent_rl.tools.registry",
     "reward": "agent_rl.envs.reward",
     "tool": "agent_rl.tools.tool",
     "train": "agent_rl.api",
@@ -49,11 +54,13 @@ __all__ = [
     "Tool",
     "ToolEnv",
     "ToolPolicy",
+    "ToolSet",
     "Trajectory",
     "evaluate",
     "load_run",
     "make",
     "register_env",
+    "register_tool",
     "reward",
     "tool",
     "train",

@@ -47,7 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise UserError(f"a server needs {' and '.join(missing)}: pip install 'agent-rl[serve]'")
     import uvicorn
 
-    from agent_rl.envs.search.env import cache_folder, world
+    from agent_rl.core.files import cache_folder
+    from agent_rl.envs.search.env import world
     from agent_rl.tools.search.corpora import read_corpus
     from agent_rl.tools.search.server import application
 

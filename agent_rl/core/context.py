@@ -5,6 +5,8 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from agent_rl.core.deadlines import Excuse
+
 _CHARACTERS = 4  # of an average token of English, where no tokenizer is at hand
 
 
@@ -22,12 +24,14 @@ class EpisodeContext:
         group: The name of its group: the same in every episode that it is compared with, and in all their attempts.
         count_tokens: Counts the tokens of a text as the policy reads it.
         counters: What happened by name, summed over the episode; it ends up in the trajectory and the metrics.
+        excuse: What its deadlines leave out: a tool tells it of waits for a place and of attempts that were lost.
     """
 
     episode: str = ""
     group: str = ""
     count_tokens: Callable[[str], int] = estimated_tokens
     counters: dict[str, float] = field(default_factory=dict)
+    excuse: Excuse = field(default_factory=Excuse, compare=False, repr=False)
 
 
 _counting = threading.Lock()

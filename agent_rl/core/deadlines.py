@@ -89,13 +89,17 @@ class _Wait:
 
 
 class Excuse:
-    """Counts the seconds that deadlines of an episode leave out: pauses of the engine, and waits for a place at it."""
+    """Counts the seconds that deadlines of an episode leave out: pauses of the engine, and waits for a place.
+
+    The place is one at the engine, or at a tool of which only so many calls may go on at once.
+    """
 
     def __init__(self, paused: Callable[[], float] = lambda: 0.0) -> None:
         """Count the seconds that `paused` counts, and waits for a place."""
         self._paused = paused
         self._waited = 0.0
         self._since: tuple[float, float] | None = None
+        self._queues = 0
 
     def queue(self) -> None:
         """A request waits for a place at the engine from now on."""
@@ -104,6 +108,23 @@ class Excuse:
     def place(self) -> None:
         """It has got one, or does not wait any more; harmless when it did not wait."""
         self._waited, self._since = self._waited + self._waiting(), None
+
+    @contextmanager
+    def queueing(self) -> Iterator[None]:
+        """Wait for a place while the block runs; of several blocks at once the time counts once."""
+        self._queues += 1
+        if self._queues == 1:
+            self.queue()
+        try:
+            yield
+        finally:
+            self._queues -= 1
+            if not self._queues:
+                self.place()
+
+    def forgive(self, seconds: float) -> None:
+        """Leave out `seconds` more, which were lost to something that is tried again."""
+        self._waited += seconds
 
     def __call__(self) -> float:
         """Return the seconds so far."""

@@ -75,3 +75,9 @@ def read_json(path: Path) -> dict[str, Any]:
     """Return the object in a JSON file, an empty one when there is no such file."""
     value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     return value
+
+
+def cache_folder() -> Path:
+    """Return what may be kept from run to run: `AGENT_RL_CACHE`, or `agent_rl` in the user's cache folder."""
+    base = os.environ.get("AGENT_RL_CACHE")
+    return Path(base) if base else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "agent_rl"

@@ -1,6 +1,7 @@
 """ToolEnv: the agent calls tools until it answers in plain text, or a tool finishes; then the rewards are computed."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import gymnasium
@@ -12,13 +13,17 @@ from agent_rl.core.threads import in_thread
 from agent_rl.envs.base import AgentEnv, ResetResult, StepResult
 from agent_rl.envs.reward import Reward
 from agent_rl.tools.tool import Tool
+from agent_rl.tools.toolset import ToolSet, instance
 
 
 class ToolEnv(AgentEnv):
     """An environment made of tools (`@tool`), rewards (`@reward`) and tasks (`tasks(split)`)."""
 
+    toolsets: ClassVar[Sequence[type[ToolSet]]] = ()
+    """Tools with a state that lives as long as they say; they come after the class's own."""
     task: Task
     messages: list[Message]
+    _states: Sequence[ToolSet] = ()
     _tools: ClassVar[list[str]] = []
     _rewards: ClassVar[list[str]] = []
 
@@ -32,8 +37,10 @@ class ToolEnv(AgentEnv):
         cls._rewards = [name for name, value in declared.items() if isinstance(value, Reward)]
 
     def tools(self) -> list[Tool]:
-        """Return the tools of the episode: by default every `@tool` of the class, in the order of declaration."""
-        return [getattr(self, name) for name in self._tools]
+        """Return the tools of the episode: by default every `@tool` of the class in the order of declaration."""
+        return [getattr(self, name) for name in self._tools] + [
+            tool for state in self._states for tool in state.tools()
+        ]
 
     def rewards(self) -> list[Reward]:
         """Return the reward components: every `@reward` of the class."""
@@ -52,6 +59,8 @@ class ToolEnv(AgentEnv):
         self.task = self.pick(options)
         self.messages = list(self.task.messages)
         self._finished = False
+        if self.toolsets:
+            self._states = await in_thread(lambda: [instance(cls) for cls in self.toolsets])
         if type(self).setup is not ToolEnv.setup:
             await in_thread(lambda: self.setup(self.task))
         return list(self.messages), {"task_id": self.task.id, "tools": [tool.schema() for tool in self.tools()]}

@@ -12,6 +12,7 @@ from agent_rl.rollout.engines.openai.settings import OpenAISettings
 from agent_rl.rollout.engines.sglang.settings import SglangSettings
 from agent_rl.rollout.renderer import RendererSettings
 from agent_rl.rollout.settings import PlaySettings
+from agent_rl.tools.settings import ToolsSettings
 
 
 class Measure(Settings):
@@ -49,6 +50,8 @@ class EvalConfig(Measure):
     """How messages become tokens."""
     rollout: PlaySettings = PlaySettings()
     """How episodes are rolled out."""
+    tools: ToolsSettings = ToolsSettings()
+    """The tools of the environment, whichever it is."""
     seed: NonNegativeInt = 0
     """Seeds the sampling."""
     out: str | None = None

@@ -6,8 +6,9 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
+from agent_rl.core import scopes
 from agent_rl.core.context import EpisodeContext, enter
-from agent_rl.core.deadlines import Overdue, Waits, record_waits, waiting_for, within
+from agent_rl.core.deadlines import Excuse, Overdue, Waits, record_waits, waiting_for, within
 from agent_rl.core.errors import UserError
 from agent_rl.core.limits import Limits
 from agent_rl.core.message import Message
@@ -45,9 +46,10 @@ class Episode:
         self.waits = Waits()
         self.begun = time.perf_counter()
         self._make_env, self._agent, self._limits, self._paused = make_env, agent, limits, paused
+        self._places = Excuse()
         self._env: AgentEnv | None = None
         self._over = False
-        self._context = EpisodeContext(plan.name, plan.group, agent.count_tokens)
+        self._context = EpisodeContext(plan.name, plan.group, agent.count_tokens, excuse=self._places)
         self.parts = [Trajectory(plan.task.id, plan.sample, 0, dict(plan.task.attributes))]
 
     async def play(self) -> list[Trajectory]:
@@ -57,7 +59,7 @@ class Episode:
             UserError: The agent cannot speak until somebody mends something, such as a wrong key of a hosted model.
         """
         try:
-            await within(self._limits.episode_seconds, self._turns(), self._paused)
+            await within(self._limits.episode_seconds, self._turns(), self._excused)
         except Overdue:
             self.fail(InfrastructureError("episode", f"waited {self._limits.episode_seconds:g} s for {self.waiting}"))
         except EpisodeError as error:
@@ -70,6 +72,7 @@ class Episode:
             self._over = True
             self._agent.end()
             await self._close_env()
+            await scopes.end(self.plan.name)
             self.parts[-1].counters = self._context.counters
         return self.parts
 
@@ -79,6 +82,10 @@ class Episode:
         failure: Failure = error.failure()
         for part in self.parts:
             part.failure = failure
+
+    def _excused(self) -> float:
+        """Return the seconds that do not count: pauses of the engine, waits for a place at it or at a tool."""
+        return self._paused() + self._places()
 
     @property
     def waiting(self) -> str:
@@ -168,7 +175,7 @@ class Episode:
         seconds = min(seconds, self._limits.tool_seconds)
         try:
             with waiting_for(f"its environment's {what}"):
-                return await within(seconds, work)
+                return await within(seconds, work, self._places)
         except EpisodeError:
             raise
         except Overdue as error:

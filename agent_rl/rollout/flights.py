@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from agent_rl.core import scopes
 from agent_rl.core.errors import UserError
 from agent_rl.core.outcome import Failure, InfrastructureError, told
 from agent_rl.core.trajectory import Group, Trajectory
@@ -150,6 +151,7 @@ class Flights:
         self._moved()
 
     def _close(self, flight: Flight) -> None:
-        """Let the engine forget episodes that were cancelled before they began; it has forgotten the others."""
+        """Let the engine forget episodes that were cancelled before they began, and end what the group shares."""
+        scopes.end_soon(flight.plans[0].group)
         for plan in flight.plans:
             self._engine.close(plan.name)

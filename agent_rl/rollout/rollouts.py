@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
+from agent_rl.core import scopes
 from agent_rl.core.garbage import rarer_collections
 from agent_rl.core.outcome import InfrastructureError
 from agent_rl.core.trajectory import Group
@@ -48,6 +49,7 @@ class Rollouts:
             if self._feed is not None:
                 await self._feed.close()
         finally:
+            await scopes.settle()
             await self._engine.stop()
 
     async def play(self, flights: Sequence[Flight], progress: Progress | None = None) -> list[Group]:

@@ -1,5 +1,8 @@
 """Tools that agents call: declaration, argument validation, and how model families write calls."""
 
-from agent_rl.tools.tool import Tool, ToolPolicy, tool
+from agent_rl.tools.policy import ToolPolicy
+from agent_rl.tools.registry import TOOLS, register_tool
+from agent_rl.tools.tool import Tool, tool
+from agent_rl.tools.toolset import ToolSet
 
-__all__ = ["Tool", "ToolPolicy", "tool"]
+__all__ = ["TOOLS", "Tool", "ToolPolicy", "ToolSet", "register_tool", "tool"]

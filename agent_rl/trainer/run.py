@@ -11,6 +11,7 @@ from agent_rl.rollout.engines.build import Placement, make_engine
 from agent_rl.rollout.feed import Order
 from agent_rl.rollout.manager import RolloutManager
 from agent_rl.rollout.renderer import Renderer
+from agent_rl.tools.settings import shared
 from agent_rl.tracking import make_tracker
 from agent_rl.tracking.console import Console
 from agent_rl.tracking.jsonl import truncate_after
@@ -59,14 +60,15 @@ def train(config: TrainConfig, folder: RunFolder, console: Console, facts: dict[
     )
     loop = Loop(config, tasks, rollouts, policy, algorithm, recorder)
     try:
-        rollouts.follow(order, config.rollout, first, feed_state(begun[0]) if begun else {})
-        rollouts.update_weights(recorder.weights(first, policy))
-        if not first:
-            recorder.evaluate("before", rollouts)
-        recorder.evaluate_between(first, rollouts)  # which a run that was killed may not have come to
-        loop.run(first)
-        rollouts.unfollow()
-        recorder.evaluate("after", rollouts)
+        with shared(config.tools):
+            rollouts.follow(order, config.rollout, first, feed_state(begun[0]) if begun else {})
+            rollouts.update_weights(recorder.weights(first, policy))
+            if not first:
+                recorder.evaluate("before", rollouts)
+            recorder.evaluate_between(first, rollouts)  # which a run that was killed may not have come to
+            loop.run(first)
+            rollouts.unfollow()
+            recorder.evaluate("after", rollouts)
     finally:
         rollouts.close()
     summary = recorder.summary()

@@ -13,6 +13,7 @@ from agent_rl.rollout.engines.embedded.settings import EmbeddedSettings
 from agent_rl.rollout.engines.sglang.settings import SglangSettings
 from agent_rl.rollout.renderer import RendererSettings
 from agent_rl.rollout.settings import RolloutSettings
+from agent_rl.tools.settings import ToolsSettings
 from agent_rl.tracking import TRACKERS
 from agent_rl.trainer.algorithms import GrpoSettings
 from agent_rl.trainer.optimizer import OptimizerSettings
@@ -74,6 +75,8 @@ class TrainConfig(Settings):
     """How messages become tokens."""
     rollout: RolloutSettings = RolloutSettings()
     """How episodes are rolled out."""
+    tools: ToolsSettings = ToolsSettings()
+    """The tools of the environment, whichever it is."""
     sampling: Sampling = Sampling()
     """How tokens are drawn in training."""
     algorithm: GrpoSettings = GrpoSettings()

@@ -147,7 +147,7 @@ OF_THE_ENVIRONMENT = {
     "close raises": (ENVIRONMENT, "environment", "its close raised RuntimeError: already closed"),
     "tool says infrastructure": (INFRASTRUCTURE, "calculator", "out of order"),
     "tool raises": (ENVIRONMENT, "add", "KeyError: 'oops'"),
-    "tool raises TimeoutError": (ENVIRONMENT, "add", "TimeoutError: the far end was silent for 3 s"),
+    "tool raises TimeoutError": (INFRASTRUCTURE, "add", "TimeoutError: the far end was silent for 3 s"),
     "tool cancels itself": (ENVIRONMENT, "add", "RuntimeError: it cancelled itself"),
     "tool recurses": (ENVIRONMENT, "add", "RecursionError"),
     "tool returns what has no text": (ENVIRONMENT, "add", "RecursionError: too deep"),

@@ -90,11 +90,17 @@ def test_arguments_arrive_as_the_types_that_the_function_asks_for():
         ('{"where": "\\ud800"}', "Invalid JSON"),
         ("[]", "should be an object"),
         ("null", "should be an object"),
-        ("{}", "argument 'where': Field required"),
+        ("{}", "missing arguments 'where', 'colour'"),
         ('{"where": 1, "colour": "red"}', "argument 'where': Input should be an object"),
+        ('{"where": {"title": "x"}}', "Error: missing argument 'colour'"),
         ('{"where": {}, "colour": "red"}', "argument 'where.title': Field required"),
         ('{"where": {"title": "x"}, "colour": "green"}', "argument 'colour': Input should be 'red' or 'blue'"),
-        ('{"where": {"title": "x"}, "colour": "red", "size": 1}', "argument 'size': Extra inputs are not permitted"),
+        ('{"where": {"title": "x"}, "colour": "red", "size": 1}', "unknown argument 'size'"),
+        (
+            '{"were": {"title": "x"}, "colour": "red"}',
+            "missing argument 'where'; unknown argument 'were', did you mean 'where'? (there are: where, ",
+        ),
+        ('{"' + "x\\n" * 9999 + '": 1}', "unknown argument 'x x x"),
     ],
 )
 def test_wrong_arguments_give_the_policy_a_message_and_no_exception(arguments, problem):

@@ -2,14 +2,13 @@
 
 import functools
 import hashlib
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from random import Random
 
 from pydantic import Field
 
 from agent_rl.core.errors import UserError, nearest
+from agent_rl.core.files import cache_folder
 from agent_rl.core.message import Message, assistant, tool_call
 from agent_rl.core.settings import Settings
 from agent_rl.core.task import Task, TaskSet
@@ -109,12 +108,6 @@ def retriever(settings: RetrieverSettings) -> Retriever:
 def task_set(split: str) -> TaskSet:
     """Return the tasks of a split, the same ones at every call."""
     return TaskSet(list(questions(world(), passage_index(), split)), split)
-
-
-def cache_folder() -> Path:
-    """Return where built indexes are kept: `AGENT_RL_CACHE`, or `agent_rl` in the user's cache folder."""
-    base = os.environ.get("AGENT_RL_CACHE")
-    return Path(base) if base else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "agent_rl"
 
 
 def _normal(text: str) -> str:

@@ -1,0 +1,6 @@
+"""The limiter: rate and concurrency of tools, for all processes of a run."""
+
+from agent_rl.tools.limiter.client import LIMITER, Place, enter
+from agent_rl.tools.limiter.server import limiter_service
+
+__all__ = ["LIMITER", "Place", "enter", "limiter_service"]
