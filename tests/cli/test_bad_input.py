@@ -275,7 +275,7 @@ def test_check_fails_for_a_broken_environment_and_says_how_often(run, here):
     assert (status, err) == (1, "")
     assert "FAIL repeatable             RuntimeError: no reset today" in out
     assert "FAIL splits                 1 tasks are in both splits" in out
-    assert out.endswith("3 checks failed\n")
+    assert out.endswith("6 checks failed\n")
 
 
 def test_a_dry_run_prints_the_configuration_and_the_arithmetic_and_writes_nothing(run, model, here):
