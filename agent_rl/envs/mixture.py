@@ -36,7 +36,7 @@ class MixtureCommon(CommonSettings):
 
 
 class MixedTaskSet(TaskSet):
-    """The tasks of all members of a mixture. In every stretch of them each member has its share.
+    """The tasks of all members of a mixture. In every stretch of them each member has about its share.
 
     Iterated over, and so evaluated, each member's tasks come in their own order and once; a member that has no more
     leaves its share to the others. A run meets them in `order`.
@@ -185,7 +185,7 @@ def _unmixed(task: Task) -> tuple[str, Task]:
 
 
 def _turns(weights: Sequence[float], sizes: Sequence[int] | None = None) -> Iterator[int]:
-    """Yield whose turn it is, so that each has had its share at any time, give or take one.
+    """Yield whose turn it is: each has had about its share at any time.
 
     With `sizes` none has more turns than its size; without, there is no end.
     """

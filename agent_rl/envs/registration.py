@@ -38,11 +38,12 @@ def register_env(name: str, cls: type[AgentEnv] | str, version: int = 0) -> None
         cls: The environment, or `"package.module:Class"` to import it only when it is first made.
         version: Gymnasium's version; raise it when results are no longer comparable.
     """
-    if name in ENVIRONMENTS and ENVIRONMENTS[name] == cls:
+    if name in ENVIRONMENTS:
+        ENVIRONMENTS.register(name, cls)  # refuses another class
         return
-    ENVIRONMENTS.register(name, cls)
     title = "".join(word.capitalize() for word in name.split("_"))
     gymnasium.register(id=f"agent_rl/{title}-v{version}", entry_point=cls)
+    ENVIRONMENTS.register(name, cls)
 
 
 def register_installed(found: Iterable[EntryPoint]) -> None:
