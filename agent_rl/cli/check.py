@@ -1,6 +1,8 @@
 """`agent-rl check env=…`."""
 
 import argparse
+import dataclasses
+import json
 
 from pydantic import BaseModel, ConfigDict
 
@@ -22,16 +24,21 @@ class CheckConfig(BaseModel):
 def configure(parser: argparse.ArgumentParser) -> None:
     """Describe the command."""
     add_words(parser, CheckConfig, "agent-rl check env=search")
+    parser.add_argument("--json", action="store_true", help="end with one line of JSON: ok, env and the findings")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what was checked; 1 when something does not hold."""
     config = validate(CheckConfig, compose("check", arguments.words))
-    failed = 0
+    findings = []
     for finding in check_environment(config.env):
+        findings.append(finding)
         mark = {True: "ok  ", False: "FAIL", None: "    "}[finding.passed]
-        failed += finding.passed is False
         print(f"{mark} {finding.name:<22} {finding.seen}", flush=True)
+    failed = sum(finding.passed is False for finding in findings)
     print(f"{failed} checks failed" if failed else "all checks passed")
+    if arguments.json:
+        told = [dataclasses.asdict(finding) for finding in findings]
+        print(json.dumps({"ok": not failed, "env": config.env.name, "findings": told}))
     return int(failed > 0)

@@ -24,6 +24,20 @@ def take_word(words: Sequence[str], key: str) -> tuple[str | None, list[str]]:
     return (values[-1] if values else None), [word for word in words if not word.startswith(f"{key}=")]
 
 
+def add_environment_help(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
+    """Add the settings of the environment that `words` choose to the help of a command."""
+    from agent_rl.envs.registration import environment
+
+    chosen, _ = take_word([word for word in words if word.startswith("env=")], "env")
+    if chosen is None:
+        return
+    try:
+        lines = list(_help_lines(environment(chosen).settings_class(), "env."))
+    except UserError as error:
+        lines = [f"  {error}"]
+    parser.epilog = f"{parser.epilog or ''}\n\nsettings of env={chosen}:\n" + "\n".join(lines)
+
+
 def _help_lines(model: type[BaseModel], prefix: str = "", only: str = "") -> Iterator[str]:
     """Yield a line per key: its name, its default, what choice alone reads it, and its field's docstring."""
     for name, field in model.model_fields.items():

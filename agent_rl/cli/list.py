@@ -4,7 +4,7 @@ import argparse
 
 from agent_rl.config import presets
 from agent_rl.envs import ENVIRONMENTS
-from agent_rl.envs.registration import environment
+from agent_rl.envs.registration import summary
 from agent_rl.tracking import TRACKERS
 
 
@@ -15,7 +15,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(_: argparse.Namespace) -> int:
     """Print what can be named on the command line."""
-    described = {name: (environment(name).__doc__ or "").splitlines()[0] for name in ENVIRONMENTS}
+    described = {name: summary(name) for name in ENVIRONMENTS}
     _section("environments (env=NAME, or env=FILE.py:CLASS)", described)
     _section(
         "models (model=NAME, or a run, a folder or a name on the Hugging Face hub)", dict.fromkeys(presets("model"), "")

@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from types import FrameType
 from typing import TextIO
 
+from agent_rl.cli.common import add_environment_help
 from agent_rl.core.errors import UserError
 
 COMMANDS = {
@@ -38,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command = commands.add_parser(name, help=summary, formatter_class=argparse.RawDescriptionHelpFormatter)
         if name == chosen:
             import_module(f"agent_rl.cli.{name}").configure(command)
+            if {"-h", "--help"} & set(words):
+                add_environment_help(command, words)
     parsed, more = parser.parse_known_args(words)
     if more and (any(word.startswith("-") for word in more) or not hasattr(parsed, "words")):
         parser.error(f"unknown: {' '.join(more)}")

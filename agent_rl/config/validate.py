@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 from agent_rl.core.errors import UserError, nearest
 from agent_rl.core.settings import choice, sections
 from agent_rl.envs.registration import environment
-from agent_rl.envs.section import EnvSection
+from agent_rl.envs.section import EnvSection, written
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -75,5 +75,5 @@ def _written(model: type[BaseModel], place: tuple[str | int, ...]) -> Iterator[s
 def _environment_keys(model: type[BaseModel], values: dict[str, Any]) -> Iterator[str]:
     section = values.get("env")
     if "env" in model.model_fields and isinstance(section, dict):
-        name = section.get("name", EnvSection().name)
-        yield from keys(environment(name).Settings, "env.")
+        name = written(section.get("name", EnvSection().name))
+        yield from keys(environment(name).settings_class(), "env.")

@@ -1,11 +1,14 @@
 """Task: one problem with an id, its first messages and what the reward needs."""
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
 from agent_rl.core.errors import UserError, nearest
 from agent_rl.core.message import Message
+from agent_rl.core.seeds import derive
 
 
 @dataclass(frozen=True)
@@ -55,3 +58,23 @@ class TaskSet:
         if key not in self._by_id:
             raise UserError(f"split '{self.split}' has no task '{key}'{nearest(key, self._by_id)}")
         return self._by_id[key]
+
+    def order(self, seed: int, epoch: int) -> Sequence[int]:
+        """Return the positions of an epoch's tasks in the order in which a run meets them, as many as there are tasks.
+
+        They hang on the seed and the epoch alone, so that a resumed run meets the tasks it would have met.
+        """
+        return shuffled(len(self), derive(seed, "epoch", epoch))
+
+    def at(self, place: int, seed: int) -> Task:
+        """Return the task at a place (from 0) of a run: one epoch after the other, each in its own order."""
+        epoch, position = divmod(place, len(self))
+        return self[self.order(seed, epoch)[position]]
+
+
+@functools.lru_cache(maxsize=16)
+def shuffled(count: int, seed: int) -> Sequence[int]:
+    """Return the numbers from 0 to `count` - 1 in a random order that hangs on `seed` alone."""
+    order = list(range(count))
+    Random(seed).shuffle(order)
+    return order

@@ -2,12 +2,14 @@
 
 import asyncio
 import concurrent.futures
-from collections.abc import Coroutine, Iterable, Iterator
+import functools
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any, ClassVar, TypeVar
 
 import gymnasium
+from pydantic import BaseModel, create_model
 
 from agent_rl.core.errors import NotProvidedError
 from agent_rl.core.message import Message
@@ -15,6 +17,7 @@ from agent_rl.core.settings import Settings
 from agent_rl.core.task import Task, TaskSet
 from agent_rl.core.threads import in_thread
 from agent_rl.envs.spaces import ChatSpace, MessageSpace
+from agent_rl.envs.task_files import read_tasks
 
 Observation = list[Message]
 ResetResult = tuple[Observation, dict[str, Any]]
@@ -39,6 +42,13 @@ class Demonstration:
     tools: list[dict[str, Any]]
 
 
+class CommonSettings(Settings):
+    """What every environment can be told, beside its own settings."""
+
+    tasks: str | None = None
+    """A JSONL or parquet file of tasks, a folder of train.… and test.…, or a name with {split}; null: its own tasks."""
+
+
 class AgentEnv(gymnasium.Env[Observation, Message]):
     """An environment whose observations and actions are chat messages.
 
@@ -48,11 +58,15 @@ class AgentEnv(gymnasium.Env[Observation, Message]):
     """
 
     Settings: ClassVar[type[Settings]] = Settings
+    Common: ClassVar[type[CommonSettings]] = CommonSettings
+    common: CommonSettings = CommonSettings()
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012  (Gymnasium declares it so)
 
     def __init__(self, **settings: Any) -> None:
-        """Validate `settings` against the class's `Settings`."""
-        self.settings = self.Settings(**settings)
+        """Validate `settings` against the class's `Settings`, and those of every environment against `Common`."""
+        shared = self.Common.model_fields.keys() - self.Settings.model_fields.keys()
+        self.settings = self.Settings(**{name: value for name, value in settings.items() if name not in shared})
+        self.common = self.Common(**{name: value for name, value in settings.items() if name in shared})
         self.observation_space = ChatSpace()
         self.action_space = MessageSpace()
 
@@ -63,9 +77,29 @@ class AgentEnv(gymnasium.Env[Observation, Message]):
             if getattr(cls, plain) is getattr(AgentEnv, plain) and getattr(cls, twin) is getattr(AgentEnv, twin):
                 raise TypeError(f"{cls.__name__} must define {plain} or {twin}")
 
-    def tasks(self, split: str) -> TaskSet:
-        """Return the task set of `split`; the same one at every call. Subclasses define it."""
+    @classmethod
+    def settings_class(cls) -> type[BaseModel]:
+        """Return all that can be set as `env.…`: the class's `Settings` and what every environment can be told."""
+        return _joined(cls.Settings, cls.Common)
+
+    def tasks(self, split: str) -> TaskSet | Sequence[Task]:
+        """Return the tasks of `split`, the same ones at every call. Subclasses define it; others ask `task_set`."""
         raise NotProvidedError(f"{type(self).__name__} has no tasks")
+
+    def task_set(self, split: str) -> TaskSet:
+        """Return the task set of `split`: from the file `env.tasks` if one is given, else what `tasks` returns.
+
+        Raises:
+            UserError: There is no such split, it is empty, two tasks share an id, or the file cannot be read.
+        """
+        if self.common.tasks is not None:
+            return read_tasks(self.common.tasks, split)
+        tasks = self.tasks(split)
+        return tasks if isinstance(tasks, TaskSet) else TaskSet(tasks, split)
+
+    def best_reward(self, task: Task) -> float:
+        """Return the reward that solving `task` gives, all turns together; `agent-rl check` compares with it."""
+        return 1.0
 
     def check(self) -> Iterator[Finding]:
         """Yield what `agent-rl check` is to say of this environment beside what it says of every one."""
@@ -107,9 +141,17 @@ class AgentEnv(gymnasium.Env[Observation, Message]):
         chosen = (options or {}).get("task")
         if isinstance(chosen, Task):
             return chosen
-        tasks = self.tasks((options or {}).get("split", "train"))
+        tasks = self.task_set((options or {}).get("split", "train"))
         task_id = (options or {}).get("task_id")
         return tasks[task_id] if task_id is not None else tasks[int(self.np_random.integers(len(tasks)))]
+
+
+@functools.cache
+def _joined(own: type[Settings], common: type[Settings]) -> type[Settings]:
+    """Return a settings class with the fields of both; where both have one, it is the environment's own."""
+    if issubclass(common, own):  # the environment has no settings of its own
+        return common
+    return create_model(own.__name__, __base__=(own, common))
 
 
 def _wait_for(work: Coroutine[Any, Any, T]) -> T:

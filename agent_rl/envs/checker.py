@@ -1,24 +1,27 @@
 """`agent-rl check`: prove an environment without a model."""
 
 import json
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
 from gymnasium.utils.env_checker import check_env
 
 from agent_rl.core.errors import NotProvidedError
-from agent_rl.core.message import Message, ToolCall, assistant, tool_call
+from agent_rl.core.message import Message
 from agent_rl.core.task import Task
 from agent_rl.envs.base import AgentEnv, Finding
+from agent_rl.envs.scripts import WRONG, malformed, play, play_awaiting
 from agent_rl.envs.section import EnvSection
 from agent_rl.envs.tool_env import ToolEnv
 
 _PLAYED = 50
+_REPEATED = 5
+_SPLITS = ("train", "test")
+_ROUNDING = 1e-6
 
 
 def check_environment(section: EnvSection) -> Iterator[Finding]:
     """Yield what holds of an environment; nothing is raised for what does not."""
-    for check in (_gymnasium, _tasks, _repeatable, _solutions, _malformed, _own):
+    for check in (_gymnasium, _tasks, _repeatable, _solutions, _malformed, _closes, _own):
         try:
             yield from check(section)
         except NotProvidedError as error:
@@ -37,49 +40,93 @@ def _gymnasium(section: EnvSection) -> Iterator[Finding]:
 
 
 def _tasks(section: EnvSection) -> Iterator[Finding]:
+    """Prove that ids are unique, which a task set refuses otherwise, and that no problem is in both splits."""
     env = section.build()
-    ids = {split: {task.id for task in env.tasks(split)} for split in ("train", "test")}
-    yield Finding("tasks", True, ", ".join(f"{len(found)} in {split}" for split, found in ids.items()) + ", ids unique")
-    shared = ids["train"] & ids["test"]
-    yield Finding("splits", not shared, f"{len(shared)} tasks are in both splits")
+    splits = {split: list(env.task_set(split)) for split in _SPLITS}
+    seen = ", ".join(f"{len(tasks)} in {split}" for split, tasks in splits.items())
+    yield Finding("tasks", True, f"{seen}, ids unique")
+    ids, problems = ([set(map(key, tasks)) for tasks in splits.values()] for key in (_id, _problem))
+    shared, same = len(ids[0] & ids[1]), len(problems[0] & problems[1])
+    yield Finding("splits", not shared, f"{shared} tasks are in both splits")
+    yield Finding("problems", not same, f"{same} problems (first messages, answer, data) are in both splits")
 
 
 def _repeatable(section: EnvSection) -> Iterator[Finding]:
-    seen = [json.dumps(section.build().reset(seed=7), default=str) for _ in range(2)]
-    yield Finding("repeatable", seen[0] == seen[1], "the same seed gives the same first observation")
+    """Play whole episodes three times: twice by the synchronous twins, once by the asynchronous ones."""
+    openings = [json.dumps(section.build().reset(seed=7), default=str) for _ in range(2)]
+    same, twins, messages = openings[0] == openings[1], True, 0
+    for task, script in _scripts(section.build()):
+        first, second = (play(section.build(), task, script) for _ in range(2))
+        same &= first == second
+        twins &= first == play_awaiting(section.build(), task, script)
+        messages += sum(len(step.observation) for step in first)
+    seen = f"the same seed gives the same {messages} messages, rewards and ends"
+    yield Finding("repeatable", same, seen if same else "the same seed does not give the same episode")
+    yield Finding("twins", twins, "reset and step " + ("agree" if twins else "do not agree") + " with areset and astep")
 
 
 def _solutions(section: EnvSection) -> Iterator[Finding]:
     env = section.build()
-    if not isinstance(env, ToolEnv):
-        raise NotProvidedError("only a ToolEnv can show solutions")
-    tasks = list(env.tasks("test"))[:_PLAYED]
-    best = [_play(env, task, env.solution(task)) for task in tasks]
-    wrong = [_play(env, task, [assistant("Answer: certainly not this")]) for task in tasks]
-    full = sum(part.weight for part in env.rewards())
-    yield Finding(
-        "solution", all(r == full for r in best), f"{sum(r == full for r in best)} of {len(best)} get all of the reward"
-    )
-    yield Finding(
-        "wrong answer", all(r < full for r in wrong), f"{sum(r < full for r in wrong)} of {len(wrong)} get less"
-    )
+    tasks = _spread(list(env.task_set("test")), _PLAYED)
+    solved = [_reward(env, task, env.solution(task)) - env.best_reward(task) for task in tasks]
+    wrong = [_reward(env, task, [WRONG] * 20) - env.best_reward(task) for task in tasks]
+    full, less = sum(abs(gap) <= _ROUNDING for gap in solved), sum(gap < -_ROUNDING for gap in wrong)
+    yield Finding("solution", full == len(tasks), f"{full} of {len(tasks)} get all of the reward")
+    yield Finding("wrong answer", less == len(tasks), f"{less} of {len(tasks)} get less")
 
 
 def _malformed(section: EnvSection) -> Iterator[Finding]:
+    """Play a policy that makes every mistake in calling tools; where there are tools, every call is to be answered."""
     env = section.build()
-    if not isinstance(env, ToolEnv):
-        raise NotProvidedError("only a ToolEnv has tools to call")
+    script = malformed(env)
+    steps = play(env, None, script)[1:]
+    asked = [len(step.action.get("tool_calls", []) + step.action.get("invalid_tool_calls", [])) for step in steps]
+    answered = sum(min(calls, len(step.observation)) for calls, step in zip(asked, steps, strict=True))
+    sound = True
+    if isinstance(env, ToolEnv):
+        early = len(steps) < len(script) and env.malformed.stop_after is None
+        sound = answered == sum(asked) and not early
+    told = f"{sum(asked)} malformed calls in {len(steps)} turns got {answered} answers"
+    yield Finding("malformed calls", sound, f"{told} and a reward of {sum(step.reward for step in steps):g}")
+
+
+def _closes(section: EnvSection) -> Iterator[Finding]:
+    env = section.build()
     env.reset(seed=0)
-    unreadable: ToolCall = {"id": "call_1", "type": "function", "function": {"name": "no_arguments", "arguments": "{"}}
-    broken = assistant("", [tool_call("no_such_tool", {}), unreadable])
-    broken["invalid_tool_calls"] = [{"text": "{", "error": "not JSON"}]
-    observation, reward, terminated, *_ = env.step(broken)
-    answered = not terminated and len(observation) == 3 and reward == 0
-    yield Finding("malformed calls", answered, f"3 malformed calls got {len(observation)} error messages")
+    env.close()
+    env.close()
+    yield Finding("closes", True, "in the middle of an episode, and once more")
 
 
-def _play(env: AgentEnv, task: Task, actions: Iterable[Message]) -> float:
-    """Return the reward of playing `actions`, each made when the one before has been answered."""
-    env.reset(options={"task": task})
-    rewards: list[Any] = [env.step(action)[1] for action in actions]
-    return float(sum(rewards))
+def _scripts(env: AgentEnv) -> Iterator[tuple[Task | None, Sequence[Message]]]:
+    """Yield episodes to play: solutions where there are any, mistakes otherwise."""
+    try:
+        for task in _spread(list(env.task_set("train")), _REPEATED):
+            script: list[Message] = []
+            _reward(env, task, _noted(env.solution(task), script))
+            yield task, script
+    except NotProvidedError:
+        yield None, malformed(env)
+
+
+def _noted(actions: Iterable[Message], into: list[Message]) -> Iterator[Message]:
+    for action in actions:
+        into.append(action)
+        yield action
+
+
+def _reward(env: AgentEnv, task: Task, actions: Iterable[Message]) -> float:
+    return sum(step.reward for step in play(env, task, actions))
+
+
+def _spread(tasks: Sequence[Task], most: int) -> list[Task]:
+    """Return at most so many tasks, evenly over all of them."""
+    return [tasks[i * len(tasks) // most] for i in range(most)] if len(tasks) > most else list(tasks)
+
+
+def _id(task: Task) -> str:
+    return task.id
+
+
+def _problem(task: Task) -> str:
+    return json.dumps([task.messages, task.answer, task.data], default=str, sort_keys=True)

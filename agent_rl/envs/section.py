@@ -2,10 +2,15 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, model_validator
+from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, field_validator, model_validator
 
 from agent_rl.envs.base import AgentEnv
-from agent_rl.envs.registration import environment, make
+from agent_rl.envs.registration import environment, label_of, make
+
+
+def written(name: Any) -> Any:
+    """Return a list of members as it is written on the command line, anything else as it is."""
+    return f"[{','.join(map(str, name))}]" if isinstance(name, list) else name
 
 
 class EnvSection(BaseModel):
@@ -14,20 +19,25 @@ class EnvSection(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
 
     name: str = "search"
-    """A registered environment, or FILE.py:CLASS."""
+    """A registered environment, FILE.py:CLASS, or a mixture of several: [NAME,NAME]."""
+
+    @field_validator("name", mode="before")
+    @classmethod
+    def _one_name(cls, name: Any) -> Any:
+        return written(name)
 
     @model_validator(mode="wrap")
     @classmethod
     def _known(cls, values: Any, handler: ModelWrapValidatorHandler["EnvSection"]) -> "EnvSection":
         """Let the environment's own class judge its settings, so that errors name their keys."""
         section = handler(values)
-        environment(section.name).Settings.model_validate(section.settings)
+        environment(section.name).settings_class().model_validate(section.settings)
         return section
 
     @property
     def label(self) -> str:
         """The name without a path, for folders and titles."""
-        return self.name.rpartition(":")[2].lower()
+        return label_of(self.name)
 
     @property
     def settings(self) -> dict[str, Any]:

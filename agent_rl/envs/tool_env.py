@@ -1,19 +1,38 @@
 """ToolEnv: the agent calls tools until it answers in plain text, or a tool finishes; then the rewards are computed."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import gymnasium
+from pydantic import NonPositiveFloat, PositiveInt, ValidationError
 
+from agent_rl.core.deadlines import waiting_for
 from agent_rl.core.message import Message, ToolCall, tool_call, tool_result
 from agent_rl.core.outcome import BrokenEnvironmentError, EpisodeError, told
+from agent_rl.core.settings import Settings
 from agent_rl.core.task import Task
 from agent_rl.core.threads import in_thread
-from agent_rl.envs.base import AgentEnv, ResetResult, StepResult
-from agent_rl.envs.reward import Reward
+from agent_rl.envs.base import AgentEnv, CommonSettings, ResetResult, StepResult
+from agent_rl.envs.reward import Per, Reward
 from agent_rl.tools.tool import Tool
 from agent_rl.tools.toolset import ToolSet, instance
+
+
+class MalformedPolicy(Settings):
+    """What malformed calls lead to beside an error as their answer: unreadable ones, unknown tools, wrong arguments."""
+
+    penalty: NonPositiveFloat = 0.0
+    """Reward of each malformed call, 0 or negative; it counts in the turn in which the call was made."""
+    stop_after: PositiveInt | None = None
+    """Malformed calls after which the episode ends and is scored as it stands; null for never."""
+
+
+class ToolSettings(CommonSettings):
+    """What every environment made of tools can be told."""
+
+    malformed: MalformedPolicy = MalformedPolicy()
+    """What malformed calls lead to; what is not given here is as the environment declares it."""
 
 
 class ToolEnv(AgentEnv):
@@ -21,11 +40,22 @@ class ToolEnv(AgentEnv):
 
     toolsets: ClassVar[Sequence[type[ToolSet]]] = ()
     """Tools with a state that lives as long as they say; they come after the class's own."""
+    Common = ToolSettings
+    common: ToolSettings
+    malformed: MalformedPolicy = MalformedPolicy()
+    """What malformed calls lead to, unless the settings `malformed.…` say otherwise."""
     task: Task
     messages: list[Message]
     _states: Sequence[ToolSet] = ()
     _tools: ClassVar[list[str]] = []
     _rewards: ClassVar[list[str]] = []
+
+    def __init__(self, **settings: Any) -> None:
+        """Validate `settings`; those of `malformed` go before the class's."""
+        super().__init__(**settings)
+        given = self.common.malformed
+        said = {name: getattr(given, name) for name in given.model_fields_set}
+        self.malformed = type(self).malformed.model_copy(update=said)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Note the names of the class's tools and rewards, its bases' first, in the order of declaration."""
@@ -46,6 +76,10 @@ class ToolEnv(AgentEnv):
         """Return the reward components: every `@reward` of the class."""
         return [getattr(self, name) for name in self._rewards]
 
+    def best_reward(self, task: Task) -> float:
+        """Return the sum of the positive weights of the rewards per episode, whose best score is taken to be 1."""
+        return sum(part.weight for part in self.rewards() if part.per == "episode" and part.weight > 0)
+
     def setup(self, task: Task) -> None:
         """Make what an episode of `task` needs, before its first observation: a board, a database, a secret."""
 
@@ -61,32 +95,44 @@ class ToolEnv(AgentEnv):
         self._finished = False
         if self.toolsets:
             self._states = await in_thread(lambda: [instance(cls) for cls in self.toolsets])
+        self._mistakes = 0
         if type(self).setup is not ToolEnv.setup:
             await in_thread(lambda: self.setup(self.task))
         return list(self.messages), {"task_id": self.task.id, "tools": [tool.schema() for tool in self.tools()]}
 
     async def astep(self, action: Message) -> StepResult:
-        """Answer the tool calls of `action`, all at once and in order; without any, end with the reward."""
+        """Answer the tool calls of `action`, all at once and in order; without any, the episode ends."""
         self.messages.append(action)
         calls = action.get("tool_calls", [])
         invalid = action.get("invalid_tool_calls", [])
-        if not calls and not invalid:
-            return self._end([], action)
-        results = await self._answers(calls)
+        results = await self._answers(calls) if calls else []
         errors = [
             tool_result(f"Error: {bad['error']}", tool_call("", {}, len(calls) + i)) for i, bad in enumerate(invalid)
         ]
         observation = [*results, *errors]
         self.messages.extend(observation)
-        if self._finished:
-            return self._end(observation, action)
-        return observation, 0.0, False, False, {"components": {}}
+        reward, components = self._punished(calls, len(invalid))
+        over = self._finished or not (calls or invalid)
+        kinds: tuple[Per, ...] = ("turn", "episode") if over else ("turn",)
+        turn = {"task": self.task, "answer": action["content"], "messages": self.messages}
+        turn |= {"action": action, "observation": observation}
+        for part in self.rewards():
+            if part.per in kinds:
+                components[part.name] = await _scored(part, turn)
+                reward += part.weight * components[part.name]
+        return observation, reward, over, False, {"components": components}
 
-    def _end(self, observation: list[Message], action: Message) -> StepResult:
-        """Score the episode, whose last turn was `action`."""
-        components = self._score(action)
-        reward = sum(part.weight * components[part.name] for part in self.rewards())
-        return observation, reward, True, False, {"components": components}
+    def _punished(self, calls: list[ToolCall], unreadable: int) -> tuple[float, dict[str, float]]:
+        """Return the reward of a turn's malformed calls and how many there were, where either matters; maybe finish."""
+        policy = self.malformed
+        if not policy.penalty and policy.stop_after is None:
+            return 0.0, {}
+        tools = {tool.name: tool for tool in self.tools()}
+        mistakes = unreadable + sum(_is_mistaken(call, tools) for call in calls)
+        self._mistakes += mistakes
+        if policy.stop_after is not None and self._mistakes >= policy.stop_after:
+            self.finish()
+        return policy.penalty * mistakes, {"malformed": float(mistakes)}
 
     async def _answers(self, calls: list[ToolCall]) -> list[Message]:
         """Call the tools of one turn side by side; when one fails, the others are not left running."""
@@ -105,14 +151,23 @@ class ToolEnv(AgentEnv):
             return tool_result(f"Error: there is no tool '{name}' (there are: {known})", call)
         return await tools[name].call(call)
 
-    def _score(self, action: Message) -> dict[str, float]:
-        episode = {"task": self.task, "answer": action["content"], "messages": self.messages}
-        return {part.name: _scored(part, episode) for part in self.rewards()}
 
-
-def _scored(part: Reward, episode: dict[str, Any]) -> float:
+def _is_mistaken(call: ToolCall, tools: Mapping[str, Tool]) -> bool:
+    """Return whether a call names no tool, or has arguments that its tool does not take."""
+    tool = tools.get(call["function"]["name"])
+    if tool is None:
+        return True
     try:
-        return part(**episode)
+        tool.arguments.model_validate_json(call["function"]["arguments"])
+    except ValidationError:
+        return True
+    return False
+
+
+async def _scored(part: Reward, turn: dict[str, Any]) -> float:
+    try:
+        with waiting_for(part.name):
+            return await part(**turn)
     except EpisodeError:
         raise
     except Exception as error:

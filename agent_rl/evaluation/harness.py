@@ -61,7 +61,7 @@ def evaluate(
 
     The random streams hang on `seed` and the task alone, so an evaluation in the middle of training moves nothing else.
     """
-    tasks = list(islice(env.tasks(settings.split), settings.tasks))
+    tasks = list(islice(env.task_set(settings.split), settings.tasks))
     stream = derive(seed, "evaluation", settings.split, mode)
     groups = manager.run(tasks, settings.samples, SAMPLINGS[mode], stream, progress)
     return summarize(groups, settings.success_at)

@@ -1,14 +1,11 @@
 """The training loop."""
 
-import functools
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from random import Random
 
-from agent_rl.core.seeds import derive
-from agent_rl.core.task import Task, TaskSet
+from agent_rl.core.task import TaskSet
 from agent_rl.evaluation.harness import mean
 from agent_rl.rollout.feed import Rollout
 from agent_rl.rollout.manager import RolloutManager
@@ -95,19 +92,3 @@ class Clock:
             "speed/sampled_tokens_per_second": sampled / self._seconds["rollout"],
             "memory/peak_mb": peak_memory_mb(),
         }
-
-
-def task_at(tasks: TaskSet, place: int, seed: int) -> Task:
-    """Return the task of a place in the run's order: the split in a new order each epoch.
-
-    The order hangs on the seed and the epoch alone, so that a resumed run meets the tasks it would have met.
-    """
-    epoch, position = divmod(place, len(tasks))
-    return tasks[_order(len(tasks), derive(seed, "epoch", epoch))[position]]
-
-
-@functools.lru_cache(maxsize=4)
-def _order(count: int, seed: int) -> list[int]:
-    order = list(range(count))
-    Random(seed).shuffle(order)
-    return order

@@ -2,7 +2,7 @@
 
 import resource
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import Any
 
 from agent_rl.core.outcome import StopReason
@@ -25,6 +25,7 @@ def rollout_metrics(rollout: Rollout, version: int, success_at: float) -> dict[s
     metrics = _means(counts, success_at) if usable else {}
     for name, values in success_by_attribute(usable, success_at).items():
         metrics |= {f"success/{name}={value}": share for value, share in values.items()}
+    metrics |= _reward_by_environment(usable)
     components = sorted({name for episode in usable for part in episode for name in part.components})
     metrics |= {
         f"reward/{name}": mean(sum(part.components.get(name, 0.0) for part in episode) for episode in usable)
@@ -55,6 +56,15 @@ def _means(counts: list[dict[str, Any]], success_at: float) -> dict[str, float]:
         "tools/calls_mean": mean(count["tool_calls"] for count in counts),
         "tools/invalid_mean": mean(count["invalid_calls"] for count in counts),
     }
+
+
+def _reward_by_environment(episodes: list[list[Trajectory]]) -> dict[str, float]:
+    """Return the mean reward of each member of a mixture; nothing where there is no mixture."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for episode in episodes:
+        if "env" in episode[0].attributes:
+            found[str(episode[0].attributes["env"])].append(sum(part.reward for part in episode))
+    return {f"reward/env={label}": mean(rewards) for label, rewards in sorted(found.items())}
 
 
 def _counters(episodes: list[list[Trajectory]]) -> dict[str, float]:

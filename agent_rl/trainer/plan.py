@@ -18,7 +18,7 @@ def explain(config: TrainConfig) -> Iterator[str]:
     trainer, samples = config.trainer, config.algorithm.samples
     env = config.env.build()
     splits = dict.fromkeys(["train", config.eval.split])
-    yield f"Tasks: {', '.join(f'{len(env.tasks(split))} in {split}' for split in splits)}."
+    yield f"Tasks: {', '.join(f'{len(env.task_set(split))} in {split}' for split in splits)}."
     episodes = trainer.tasks * samples
     yield (
         f"Each step: {trainer.tasks} tasks x {samples} samples = {episodes} trajectories, dealt into "

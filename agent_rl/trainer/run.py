@@ -18,7 +18,7 @@ from agent_rl.tracking.jsonl import truncate_after
 from agent_rl.tracking.run_folder import RunFolder
 from agent_rl.trainer.algorithms import Grpo
 from agent_rl.trainer.checkpoints import feed_state, newest_checkpoint
-from agent_rl.trainer.loop import Loop, task_at
+from agent_rl.trainer.loop import Loop
 from agent_rl.trainer.recorder import Recorder
 from agent_rl.trainer.settings import TrainConfig
 from agent_rl.trainer.workers import PolicyWorker
@@ -54,9 +54,9 @@ def train(config: TrainConfig, folder: RunFolder, console: Console, facts: dict[
     for tracker in trackers:
         tracker.start(facts, config.model_dump(mode="json"))
     recorder = Recorder(config, folder, console, trackers, tokenizer, env)
-    tasks, algorithm = env.tasks("train"), Grpo(config.algorithm)
+    tasks, algorithm = env.task_set("train"), Grpo(config.algorithm)
     order = Order(
-        partial(task_at, tasks, seed=config.seed), config.trainer.tasks, algorithm.samples, config.sampling, config.seed
+        partial(tasks.at, seed=config.seed), config.trainer.tasks, algorithm.samples, config.sampling, config.seed
     )
     loop = Loop(config, tasks, rollouts, policy, algorithm, recorder)
     try:

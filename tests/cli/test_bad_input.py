@@ -1,5 +1,6 @@
 """The command line: what is wrong is one line on stderr, whatever it is; and the words that need no model."""
 
+import json
 import logging
 import shutil
 import sys
@@ -271,11 +272,15 @@ def test_check_fails_for_a_broken_environment_and_says_how_often(run, here):
         "    def reset(self, *, seed=None, options=None):\n        raise RuntimeError('no reset today')\n\n"
         "    def step(self, action):\n        raise RuntimeError('no step today')\n"
     )
-    status, out, err = run("check", "env=bad.py:Bad")
+    status, out, err = run("check", "env=bad.py:Bad", "--json")
     assert (status, err) == (1, "")
+    out, _, last = out.removesuffix("\n").rpartition("\n")
+    told = json.loads(last)
+    assert (told["ok"], told["env"]) == (False, "bad.py:Bad")
+    assert {"name": "splits", "passed": False, "seen": "1 tasks are in both splits"} in told["findings"]
     assert "FAIL repeatable             RuntimeError: no reset today" in out
     assert "FAIL splits                 1 tasks are in both splits" in out
-    assert out.endswith("3 checks failed\n")
+    assert out.endswith("6 checks failed")
 
 
 def test_a_dry_run_prints_the_configuration_and_the_arithmetic_and_writes_nothing(run, model, here):

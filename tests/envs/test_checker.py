@@ -10,14 +10,17 @@ from agent_rl.envs.section import EnvSection
 
 ENVIRONMENTS = """
 import random
+import time
 from agent_rl import AgentEnv, Task, TaskSet, ToolEnv, reward, tool
 from agent_rl.core.message import assistant, user
 from agent_rl.envs.base import Finding
+from agent_rl.envs.tool_env import MalformedPolicy
 
 
 class Good(ToolEnv):
     def tasks(self, split):
-        return TaskSet([Task(f"{split}-{i}", (user(f"{i}+1?"),), str(i + 1)) for i in range(5)], split)
+        first = {"train": 0, "test": 5}[split]
+        return [Task(f"{split}-{i}", (user(f"{i}+1?"),), str(i + 1)) for i in range(first, first + 5)]
 
     @tool
     def add(self, a: int, b: int) -> int:
@@ -29,6 +32,17 @@ class Good(ToolEnv):
 
     def solution(self, task):
         return [assistant(task.answer)]
+
+
+class Costly(Good):
+    malformed = MalformedPolicy(penalty=-0.1, stop_after=3)
+
+    @reward(weight=-0.25, per="turn")
+    def turns(self):
+        return 1.0
+
+    def best_reward(self, task):
+        return 0.75
 
 
 class Generous(Good):
@@ -54,6 +68,31 @@ class RaisesInReset(Good):
 class SharedTasks(Good):
     def tasks(self, split):
         return TaskSet([Task(f"t{i}", (user("?"),), "1") for i in range(5)], split)
+
+
+class SameProblems(Good):
+    def tasks(self, split):
+        return [Task(f"{split}-{i}", (user(f"{i}+1?"),), str(i + 1)) for i in range(5)]
+
+
+class Twins(Good):
+    async def astep(self, action):
+        return await super().astep(action)
+
+    def step(self, action):
+        observation, *rest = super().step(action)
+        return [*observation, user("by the way")], *rest
+
+
+class Drifts(Good):
+    async def astep(self, action):
+        observation, *rest = await super().astep(action)
+        return [*observation, user(str(time.perf_counter_ns()))], *rest
+
+
+class ClosesOnce(Good):
+    def close(self):
+        del self.settings
 
 
 class Unrepeatable(Good):
@@ -100,11 +139,15 @@ def failed(file: Path, name: str) -> set[str]:
     return {finding.name for finding in findings(file, name).values() if finding.passed is False}
 
 
-ALL = ["gymnasium", "tasks", "splits", "repeatable", "solution", "wrong answer", "malformed calls"]
+ALL = [
+    "gymnasium", "tasks", "splits", "problems", "repeatable", "twins", "solution", "wrong answer", "malformed calls",
+    "closes",
+]  # fmt: skip
 
 
-def test_a_sound_environment_passes_every_check(file):
-    found = findings(file, "Good")
+@pytest.mark.parametrize("name", ["Good", "Costly"])
+def test_a_sound_environment_passes_every_check(file, name):
+    found = findings(file, name)
     assert list(found) == ALL
     assert all(finding.passed for finding in found.values())
 
@@ -128,12 +171,16 @@ def test_what_is_sound_beside_the_fault_is_said_to_be_sound(file):
     assert failed(file, "Generous") == {"wrong answer"}
     assert findings(file, "Generous")["wrong answer"].seen == "0 of 5 get less"
     assert failed(file, "Unsolvable") == {"solution"}
-    assert failed(file, "SharedTasks") == {"splits"}
+    assert failed(file, "SharedTasks") == {"splits", "problems"}
+    assert failed(file, "SameProblems") == {"problems"}
+    assert failed(file, "Twins") == {"twins"}
+    assert failed(file, "Drifts") == {"gymnasium", "repeatable", "twins"}
+    assert failed(file, "ClosesOnce") == {"closes"}
 
 
 def test_an_environment_that_raises_is_told_the_exception_by_every_check_that_met_it(file):
     found = findings(file, "RaisesInReset")
-    assert failed(file, "RaisesInReset") == {"gymnasium", "repeatable", "solutions", "malformed"}
+    assert failed(file, "RaisesInReset") == {"gymnasium", "repeatable", "solutions", "malformed", "closes"}
     assert found["repeatable"].seen == "RuntimeError: no reset today"
     assert found["splits"].passed
 
