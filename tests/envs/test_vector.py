@@ -4,7 +4,6 @@ import asyncio
 from typing import Any
 
 import gymnasium
-import numpy as np
 import pytest
 from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv
 from gymnasium.vector.utils import concatenate, create_empty_array, iterate
