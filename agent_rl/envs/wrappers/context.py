@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import NonNegativeInt, PositiveInt
 
 from agent_rl.core.context import count
-from agent_rl.core.message import Message
+from agent_rl.core.message import Message, images_of, text, text_of
 from agent_rl.core.settings import Settings
 from agent_rl.envs.base import ResetResult, StepResult
 from agent_rl.envs.wrappers.base import AgentWrapper
@@ -118,12 +118,13 @@ class TruncateToolOutput(AgentWrapper):
     def _cut(self, message: Message) -> Message:
         if message["role"] != "tool":
             return message
-        text = shortened(message["content"], self.options.tokens)
-        if text == message["content"]:
+        said, images = text_of(message), images_of(message)
+        kept = shortened(said, self.options.tokens)
+        if kept == said:
             return message
         count("context/cut")
-        return {**message, "content": text}
+        return {**message, "content": [text(kept), *images] if images else kept}
 
 
 def _answers(message: Message) -> bool:
-    return message["role"] in ("tool", "user") and message["content"] != DROPPED
+    return message["role"] in ("tool", "user") and text_of(message) != DROPPED

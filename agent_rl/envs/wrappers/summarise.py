@@ -11,7 +11,7 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 from agent_rl.clients.openai import ChatClient
 from agent_rl.core.context import count
 from agent_rl.core.errors import UserError
-from agent_rl.core.message import Message, system, user
+from agent_rl.core.message import Message, system, text_of, user
 from agent_rl.core.outcome import InfrastructureError
 from agent_rl.core.settings import Settings
 from agent_rl.envs.wrappers.base import ChatEnv
@@ -97,7 +97,7 @@ class Summarise(ContextWrapper):
             said = await client.complete(question, [], options.parameters, seconds=options.seconds)
         finally:
             await client.close()
-        text = said.message["content"].strip()
+        text = text_of(said.message).strip()
         if not text:
             raise InfrastructureError("summarise", f"the model {options.model} wrote no summary ({said.finish})")
         return text
