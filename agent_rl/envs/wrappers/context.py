@@ -40,7 +40,7 @@ class ContextWrapper(AgentWrapper):
     async def areset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> ResetResult:
         """Begin an episode, whose first messages always stay."""
         observation, info = await super().areset(seed=seed, options=options)
-        self.context, self.first = list(observation), len(observation)
+        self.context, self.first, self._counts = list(observation), len(observation), dict[str, int]()
         return observation, info
 
     async def astep(self, action: Message) -> StepResult:
@@ -58,6 +58,10 @@ class ContextWrapper(AgentWrapper):
             self.context = writable(rewritten)
             info = info | {"context": list(self.context)}
         return observation, reward, terminated, truncated, info
+
+    def tokens(self) -> int:
+        """Return the tokens of `context`, without images and templates."""
+        return tokens_of(self.context, self._counts)
 
     def turns(self) -> list[int]:
         """Return the places in `context` at which the turns begin."""
@@ -85,7 +89,7 @@ class DropObservations(ContextWrapper):
     async def rewritten(self) -> list[Message] | None:
         """Replace what is older than the newest turns, once the conversation is long enough."""
         turns = self.turns()
-        if len(turns) <= self.options.keep or tokens_of(self.context) <= self.options.above:
+        if len(turns) <= self.options.keep or self.tokens() <= self.options.above:
             return None
         old = [place for place in range(self.first, turns[-self.options.keep]) if _answers(self.context[place])]
         count("context/dropped", len(old))

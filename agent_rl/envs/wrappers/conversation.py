@@ -6,10 +6,19 @@ from agent_rl.core.context import current
 from agent_rl.core.message import Message, text_of
 
 
-def tokens_of(messages: Iterable[Message]) -> int:
-    """Return the tokens of what messages say and call, as the policy counts them, without images and templates."""
-    counted = current().count_tokens
-    return sum(counted(text) for message in messages for text in _texts(message))
+def tokens_of(messages: Iterable[Message], known: dict[str, int] | None = None) -> int:
+    """Return the tokens of what messages say and call, as the policy counts them, without images and templates.
+
+    Args:
+        messages: The messages.
+        known: Counts of texts, looked up and added to: a conversation that grows is not counted again and again.
+    """
+    known, counted = {} if known is None else known, current().count_tokens
+    texts = [text for message in messages for text in _texts(message)]
+    for text in texts:
+        if text not in known:
+            known[text] = counted(text)
+    return sum(known[text] for text in texts)
 
 
 def turns_of(messages: Sequence[Message]) -> list[int]:
