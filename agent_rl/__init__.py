@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from agent_rl.envs.registration import make, register_env
     from agent_rl.envs.reward import reward
     from agent_rl.envs.tool_env import ToolEnv
+    from agent_rl.envs.vector import make_vec
+    from agent_rl.envs.wrappers import AgentWrapper
     from agent_rl.tools.policy import ToolPolicy
     from agent_rl.tools.registry import register_tool
     from agent_rl.tools.tool import Tool, tool
@@ -30,6 +32,7 @@ for _id, _entry in SHIPPED_ENVIRONMENTS.values():
 
 _HOMES = {
     "AgentEnv": "agent_rl.envs.base",
+    "AgentWrapper": "agent_rl.envs.wrappers",
     "Task": "agent_rl.core.task",
     "TaskSet": "agent_rl.core.task",
     "Tool": "agent_rl.tools.tool",
@@ -40,6 +43,7 @@ _HOMES = {
     "evaluate": "agent_rl.api",
     "load_run": "agent_rl.api",
     "make": "agent_rl.envs.registration",
+    "make_vec": "agent_rl.envs.vector",
     "register_env": "agent_rl.envs.registration",
     "register_tool": "agent_rl.tools.registry",
     "reward": "agent_rl.envs.reward",
@@ -49,6 +53,7 @@ _HOMES = {
 
 __all__ = [
     "AgentEnv",
+    "AgentWrapper",
     "Task",
     "TaskSet",
     "Tool",
@@ -59,6 +64,7 @@ __all__ = [
     "evaluate",
     "load_run",
     "make",
+    "make_vec",
     "register_env",
     "register_tool",
     "reward",

@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationInfo, field_validator, model_validator
 
 from agent_rl.envs.base import AgentEnv
 from agent_rl.envs.registration import environment, label_of, make
+from agent_rl.envs.wrappers.base import ChatEnv, awaitable
+from agent_rl.envs.wrappers.section import WrapperSection
 
 
 def written(name: Any) -> Any:
@@ -20,11 +22,21 @@ class EnvSection(BaseModel):
 
     name: str = "search"
     """A registered environment, FILE.py:CLASS, or a mixture of several: [NAME,NAME]."""
+    wrappers: tuple[WrapperSection, ...] = ()
+    """What it is wrapped in, from the inside out: a list of {name: NAME, OPTION: VALUE}."""
 
     @field_validator("name", mode="before")
     @classmethod
     def _one_name(cls, name: Any) -> Any:
         return written(name)
+
+    @field_validator("wrappers", mode="before")
+    @classmethod
+    def _environment_first(cls, wrappers: Any, info: ValidationInfo) -> Any:
+        """Read the environment's file, which may bring wrappers of its own, before they are looked up."""
+        if "name" in info.data:
+            environment(info.data["name"])
+        return wrappers
 
     @model_validator(mode="wrap")
     @classmethod
@@ -46,4 +58,7 @@ class EnvSection(BaseModel):
 
     def build(self) -> AgentEnv:
         """Return a new environment."""
-        return make(self.name, **self.settings)
+        env: ChatEnv = make(self.name, **self.settings)
+        for section in self.wrappers:
+            env = section.wrap(env)
+        return awaitable(env)

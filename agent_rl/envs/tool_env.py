@@ -8,7 +8,7 @@ import gymnasium
 from pydantic import NonPositiveFloat, PositiveInt, ValidationError
 
 from agent_rl.core.deadlines import waiting_for
-from agent_rl.core.message import Message, ToolCall, tool_call, tool_result
+from agent_rl.core.message import Message, ToolCall, text_of, tool_call, tool_result
 from agent_rl.core.outcome import BrokenEnvironmentError, EpisodeError, told
 from agent_rl.core.settings import Settings
 from agent_rl.core.task import Task
@@ -114,7 +114,7 @@ class ToolEnv(AgentEnv):
         reward, components = self._punished(calls, len(invalid))
         over = self._finished or not (calls or invalid)
         kinds: tuple[Per, ...] = ("turn", "episode") if over else ("turn",)
-        turn = {"task": self.task, "answer": action["content"], "messages": self.messages}
+        turn = {"task": self.task, "answer": text_of(action), "messages": self.messages}
         turn |= {"action": action, "observation": observation}
         for part in self.rewards():
             if part.per in kinds:
