@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from agent_rl.envs.registration import make, register_env
     from agent_rl.envs.reward import reward
     from agent_rl.envs.tool_env import ToolEnv
+    from agent_rl.envs.vector import make_vec
+    from agent_rl.envs.wrappers import AgentWrapper
     from agent_rl.tools.tool import Tool, ToolPolicy, tool
 
 SHIPPED_ENVIRONMENTS = {"search": ("agent_rl/Search-v0", "agent_rl.envs.search:Search")}
@@ -27,6 +29,7 @@ for _id, _entry in SHIPPED_ENVIRONMENTS.values():
 
 _HOMES = {
     "AgentEnv": "agent_rl.envs.base",
+    "AgentWrapper": "agent_rl.envs.wrappers",
     "Task": "agent_rl.core.task",
     "TaskSet": "agent_rl.core.task",
     "Tool": "agent_rl.tools.tool",
@@ -36,6 +39,7 @@ _HOMES = {
     "evaluate": "agent_rl.api",
     "load_run": "agent_rl.api",
     "make": "agent_rl.envs.registration",
+    "make_vec": "agent_rl.envs.vector",
     "register_env": "agent_rl.envs.registration",
     "reward": "agent_rl.envs.reward",
     "tool": "agent_rl.tools.tool",
@@ -44,6 +48,7 @@ _HOMES = {
 
 __all__ = [
     "AgentEnv",
+    "AgentWrapper",
     "Task",
     "TaskSet",
     "Tool",
@@ -53,6 +58,7 @@ __all__ = [
     "evaluate",
     "load_run",
     "make",
+    "make_vec",
     "register_env",
     "reward",
     "tool",

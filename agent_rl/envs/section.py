@@ -6,6 +6,8 @@ from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, model_val
 
 from agent_rl.envs.base import AgentEnv
 from agent_rl.envs.registration import environment, make
+from agent_rl.envs.wrappers.base import ChatEnv, awaitable
+from agent_rl.envs.wrappers.section import WrapperSection
 
 
 class EnvSection(BaseModel):
@@ -15,6 +17,8 @@ class EnvSection(BaseModel):
 
     name: str = "search"
     """A registered environment, or FILE.py:CLASS."""
+    wrappers: tuple[WrapperSection, ...] = ()
+    """What it is wrapped in, from the inside out: a list of {name: NAME, OPTION: VALUE}."""
 
     @model_validator(mode="wrap")
     @classmethod
@@ -36,4 +40,7 @@ class EnvSection(BaseModel):
 
     def build(self) -> AgentEnv:
         """Return a new environment."""
-        return make(self.name, **self.settings)
+        env: ChatEnv = make(self.name, **self.settings)
+        for section in self.wrappers:
+            env = section.wrap(env)
+        return awaitable(env)

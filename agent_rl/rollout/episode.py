@@ -23,6 +23,7 @@ from agent_rl.core.threads import in_thread
 from agent_rl.core.trajectory import Trajectory, Turn
 from agent_rl.envs.answers import checked_reset, checked_step
 from agent_rl.envs.base import AgentEnv
+from agent_rl.envs.wrappers.base import ChatEnv, awaitable
 from agent_rl.rollout.agents import Agent, Plan
 
 _GRACE = 5.0  # seconds that an environment has to close when its episode was cut off
@@ -35,7 +36,7 @@ class Episode:
     def __init__(
         self,
         plan: Plan,
-        make_env: Callable[[], AgentEnv],
+        make_env: Callable[[], ChatEnv],
         agent: Agent,
         limits: Limits,
         paused: Callable[[], float] = lambda: 0.0,
@@ -157,8 +158,11 @@ class Episode:
         self.begun = now
 
     def _constructed(self) -> AgentEnv:
-        """Return a new environment; one that comes after the episode has ended is closed again."""
-        env = self._make_env()
+        """Return a new environment; one that comes after the episode has ended is closed again.
+
+        What has only the synchronous twins, such as Gymnasium's own wrappers, is stepped in a thread.
+        """
+        env = awaitable(self._make_env())
         if self._over:
             env.close()
         return env

@@ -1,0 +1,77 @@
+"""Record: every episode of an environment as a line of a file."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from agent_rl.core.files import storing
+from agent_rl.core.message import Message
+from agent_rl.core.settings import Settings
+from agent_rl.core.threads import in_thread
+from agent_rl.envs.base import ResetResult, StepResult
+from agent_rl.envs.wrappers.base import AgentWrapper
+
+
+class RecordOptions(Settings):
+    """Where episodes are recorded."""
+
+    file: str = Field(min_length=1)
+    """A JSONL file, made if need be, to which each episode adds a line when it ends."""
+
+
+class Record(AgentWrapper):
+    """Writes each episode as an object with these fields.
+
+    `messages` has all that was said, `rewards` one number per turn, `infos` what came with the reset and with each
+    turn, `terminated` and `truncated` how it ended. Both are false of an episode that was given up: it is written when
+    the environment is reset or closed. What JSON does not know is written as text.
+    """
+
+    Options = RecordOptions
+    options: RecordOptions
+    _episode: dict[str, Any] | None = None
+
+    async def areset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> ResetResult:
+        """Begin an episode and its record."""
+        await in_thread(self._write)
+        observation, info = await super().areset(seed=seed, options=options)
+        self._episode = {
+            "seed": seed,
+            "messages": list(observation),
+            "rewards": [],
+            "infos": [info],
+            "terminated": False,
+            "truncated": False,
+        }
+        return observation, info
+
+    async def astep(self, action: Message) -> StepResult:
+        """Take a turn and note it; the episode is written with its last."""
+        observation, reward, terminated, truncated, info = await super().astep(action)
+        if self._episode is not None:
+            self._episode["messages"] += [action, *observation]
+            self._episode["rewards"].append(reward)
+            self._episode["infos"].append(info)
+            self._episode |= {"terminated": terminated, "truncated": truncated}
+            if terminated or truncated:
+                await in_thread(self._write)
+        return observation, reward, terminated, truncated, info
+
+    def close(self) -> None:
+        """Write what was not ended, and close what is wrapped."""
+        self._write()
+        super().close()
+
+    def _write(self) -> None:
+        """Add the episode to the file in one piece, so that environments side by side can share it."""
+        episode, self._episode = self._episode, None
+        if episode is None:
+            return
+        path = Path(self.options.file)
+        line = json.dumps(episode, default=str) + "\n"
+        with storing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("ab", buffering=0) as file:
+                file.write(line.encode())

@@ -1,0 +1,194 @@
+"""Wrappers that limit, shorten and record: what the policy reads from then on, by exact tokens."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent_rl.core.context import EpisodeContext, enter
+from agent_rl.core.errors import UserError
+from agent_rl.core.limits import Limits
+from agent_rl.core.message import Message, assistant, tool_call, user
+from agent_rl.core.outcome import Cause, StopReason
+from agent_rl.core.trajectory import Group, Origin, Trajectory
+from agent_rl.envs.section import EnvSection
+from agent_rl.envs.wrappers import DropObservations, LimitEpisode, Record, Summarise, TruncateToolOutput
+from agent_rl.envs.wrappers.context import DROPPED
+from agent_rl.envs.wrappers.conversation import shortened, writable
+from agent_rl.rollout.engines.scripted import ScriptedEngine
+from tests.envs.test_wrappers import ADD, Adder
+from tests.fake_openai import say, serving
+from tests.rollout.test_episode import play_parts, script
+
+MALFORMED: Message = {**assistant("hm"), "invalid_tool_calls": [{"text": "<tool_call>{", "error": "not JSON"}]}
+
+
+def played(env, renderer, *said: Message) -> list[Trajectory]:
+    limits = Limits(turn_tokens=400, episode_tokens=2000)
+    return play_parts(env, ScriptedEngine(script(renderer, *said)), renderer, limits)
+
+
+def contents(part: Trajectory) -> list[str]:
+    return [message["content"] for message in part.messages]
+
+
+def test_old_observations_are_dropped_in_a_new_trajectory_whose_prompt_is_exactly_the_rewritten_conversation(renderer):
+    parts = played(DropObservations(Adder(), keep=1), renderer, ADD, ADD, ADD, assistant("4"))
+    assert [part.stop for part in parts] == [StopReason.REWRITTEN, StopReason.REWRITTEN, StopReason.ANSWERED]
+    assert [len(part.turns) for part in parts] == [2, 1, 1]
+    assert contents(parts[0]) == ["3+1?", "", "4", "", "4"]
+    assert contents(parts[2]) == ["3+1?", "", DROPPED, "", DROPPED, "", "4", "4"]
+    for part, read in zip(parts, (1, 5, 7), strict=True):  # so many messages are its prompt
+        assert part.segments[0].tokens == tuple(renderer.prompt(part.messages[:read], part.tools))
+        assert [segment.origin for segment in part.segments[:2]] == [Origin.PROMPT, Origin.ACTION]
+    group = Group("train-3", parts)
+    assert (group.rewards, len(group.episodes)) == ([1.0], 1)
+    assert parts[-1].counters == {"context/dropped": 2}
+
+
+def test_observations_stay_until_the_conversation_has_more_tokens_than_it_may(renderer):
+    assert len(played(DropObservations(Adder(), keep=1, above=1000), renderer, ADD, ADD, assistant("4"))) == 1
+    parts = played(DropObservations(Adder(), keep=1, above=1), renderer, ADD, ADD, assistant("4"))
+    assert len(parts) == 2
+
+
+def test_a_summary_takes_the_place_of_all_but_the_first_messages_and_the_newest_turns(renderer):
+    given_to_it: list[list[Message]] = []
+
+    def summary(messages: list[Message]) -> str:
+        given_to_it.append(messages)
+        return f"{len(messages)} messages"
+
+    parts = played(Summarise(Adder(), summary, above=1, keep=1), renderer, ADD, ADD, ADD, assistant("4"))
+    heading = "Summary of what happened so far:\n"
+    assert [contents(part) for part in parts[1:]] == [
+        ["3+1?", f"{heading}2 messages", "", "4", "", "4"],
+        ["3+1?", f"{heading}3 messages", "", "4", "4"],
+    ]
+    assert given_to_it[1][0] == user(f"{heading}2 messages")  # the summary before is part of the next
+    assert parts[-1].counters == {"context/summaries": 2}
+    assert sum(part.reward for part in parts) == 1.0
+
+
+def test_a_summary_may_stand_for_every_turn_and_be_made_by_an_async_function(renderer):
+    async def summary(messages: list[Message]) -> str:
+        return "all"
+
+    parts = played(Summarise(Adder(), summary, above=1, keep=0), renderer, ADD, assistant("4"))
+    assert contents(parts[1]) == ["3+1?", "Summary of what happened so far:\nall", "4"]
+
+
+def test_a_model_writes_the_summary_and_its_failure_is_an_infrastructure_failure(renderer):
+    with serving(lambda body, number: say(" " if number else " it was added\n")) as fake:
+        options = {"model": "m", "url": fake.url, "above": 1, "keep": 0}
+        parts = played(Summarise(Adder(), **options), renderer, ADD, assistant("4"))
+        failed = played(Summarise(Adder(), **options), renderer, ADD, assistant("4"))
+    assert contents(parts[1])[1] == "Summary of what happened so far:\nit was added"
+    assert json.loads(fake.bodies[0]["messages"][1]["content"])[1]["content"] == "4"
+    assert {part.failure.cause for part in failed} == {Cause.INFRASTRUCTURE}
+    with pytest.raises(UserError, match="summarise needs a model"):
+        Summarise(Adder())
+
+
+def test_what_tools_answer_is_cut_by_the_policys_own_tokens_and_says_so(renderer):
+    many = assistant("", [tool_call("add", {"a": 10**99, "b": 0}), tool_call("add", {"a": 1, "b": 2}, 1)])
+    (part,) = played(TruncateToolOutput(Adder(), tokens=8), renderer, many, assistant("4"))
+    long, short = contents(part)[2:4]
+    kept, _, note = long.partition(" [cut: ")
+    assert renderer.count(kept) <= 8 < renderer.count(kept + "0")
+    assert (note, short) == (f"{100 - len(kept)} more characters]", "3")
+    assert part.counters == {"context/cut": 1}
+
+
+@settings(max_examples=60)
+@given(st.text(max_size=90), st.integers(1, 40))
+def test_a_shortened_text_fits_and_is_whole_where_it_fits(text, tokens):
+    enter(EpisodeContext(count_tokens=lambda part: len(part.encode())))  # a token for a byte
+    result = shortened(text, tokens)
+    if len(text.encode()) <= tokens:
+        assert result == text
+    else:
+        kept, _, note = result.rpartition(" [cut: ")
+        assert text.startswith(kept) and len(kept.encode()) <= tokens
+        assert note == f"{len(text) - len(kept)} more characters]"
+
+
+@pytest.mark.parametrize(
+    ("limits", "reached", "turns"), [({"turns": 2}, "turns", 2), ({"tokens": 1}, "tokens", 1), ({}, None, 3)]
+)
+def test_a_limit_truncates_with_the_turn_that_reaches_it(renderer, limits, reached, turns):
+    env = LimitEpisode(Adder(), seconds=1000, **limits)
+    (part,) = played(env, renderer, ADD, ADD, assistant("4"))
+    assert (len(part.turns), part.stop is StopReason.ANSWERED) == (turns, reached is None)
+    assert part.counters == ({f"limit/{reached}": 1} if reached else {})
+    env.reset(seed=0)
+    assert [env.step(ADD)[4].get("limit") for _ in range(turns)][-1] == reached
+
+
+def test_a_limit_of_seconds_holds_by_the_clock(monkeypatch):
+    now = 0.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    env = LimitEpisode(Adder(), seconds=5)
+    env.reset(seed=0)
+    assert env.step(ADD)[3] is False
+    now = 5.0
+    assert env.step(ADD)[3:] == (True, {"components": {}, "limit": "seconds"})
+    env.reset(seed=0)
+    assert env.step(ADD)[3] is False
+
+
+def test_malformed_calls_become_text_where_the_conversation_is_rewritten(renderer):
+    parts = played(DropObservations(Adder(), keep=1), renderer, ADD, ADD, assistant("4"))
+    assert not any("invalid_tool_calls" in message for part in parts for message in part.messages)
+    stray: Message = {"role": "tool", "content": "Error: not JSON", "tool_call_id": "call_0", "name": ""}
+    rewritten = writable([user("?"), MALFORMED, stray, ADD, stray])
+    assert rewritten == [user("?"), assistant("hm\n<tool_call>{"), user("Error: not JSON"), ADD, stray]
+    assert renderer.prompt(rewritten, [])
+
+
+def test_every_episode_is_recorded_as_a_line_also_one_that_is_given_up(tmp_path: Path, renderer):
+    file = tmp_path / "new" / "episodes.jsonl"
+    for said in ((ADD, assistant("4")), (ADD,) * 9):
+        played(Record(Adder(), file=str(file)), renderer, *said)
+    env = Record(Adder(), file=str(file))
+    env.reset(seed=3)
+    env.reset(seed=4)
+    env.close()
+    env.close()
+    whole, given_up, *unplayed = map(json.loads, file.read_text().splitlines())
+    assert (whole["terminated"], whole["rewards"]) == (True, [0.0, 1.0])
+    assert whole["messages"][1:3] == [ADD, {**user("4"), "role": "tool", "tool_call_id": "call_0", "name": "add"}]
+    assert [info.get("components") for info in whole["infos"]] == [None, {}, {"correct": 1.0}]
+    assert (given_up["terminated"], given_up["truncated"], len(given_up["rewards"])) == (False, False, 8)
+    assert [episode["seed"] for episode in unplayed] == [3, 4]
+
+
+def test_wrappers_are_named_in_the_configuration_from_the_inside_out(tmp_path: Path):
+    wrappers = [
+        {"name": "drop_observations", "keep": 2},
+        {"name": "gymnasium.wrappers:TimeLimit", "max_episode_steps": 2},
+        {"name": "record", "file": str(tmp_path / "x.jsonl")},
+    ]
+    env = EnvSection.model_validate({"name": "search", "wrappers": wrappers, "results": 2}).build()
+    assert str(env).startswith("<Record<TimeLimit<DropObservations<Search")
+    assert env.settings.model_dump()["results"] == 2
+    assert env.get_wrapper_attr("options").file == str(tmp_path / "x.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"name": "drop_observation"}, "unknown wrapper 'drop_observation', did you mean 'drop_observations'"),
+        ({"name": "drop_observations", "kep": 1}, "has no option 'kep', did you mean 'keep'"),
+        ({"name": "drop_observations", "keep": 0}, "greater than 0"),
+        ({"name": "limit"}, "at least one of turns, seconds and tokens"),
+        ({"name": "gymnasium.wrappers:TimeLimit", "steps": 1}, "missing a required argument|unexpected keyword"),
+        ({"name": "gymnasium.wrappers:NoSuch"}, "has no wrapper class 'NoSuch'"),
+        ({"name": "no_such_package:X"}, "No module named 'no_such_package'"),
+    ],
+)
+def test_a_wrong_wrapper_or_option_says_what_would_be_right(entry, said):
+    with pytest.raises((ValueError, UserError), match=said):
+        EnvSection.model_validate({"name": "search", "wrappers": [entry]})
