@@ -47,7 +47,9 @@ class Endpoint(Settings):
             with waiting_for(source):
                 return await service_loop().call(self._said(messages))
         except (UserError, EpisodeError) as error:
-            raise InfrastructureError(source, error.message if isinstance(error, EpisodeError) else str(error)) from error
+            raise InfrastructureError(
+                source, error.message if isinstance(error, EpisodeError) else str(error)
+            ) from error
 
     async def _said(self, messages: Sequence[Message]) -> str:
         completion = await self._client().complete(messages, [], self.parameters, seconds=self.seconds)

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, PositiveInt, field_validator
+from pydantic import Field, field_validator
 
 from agent_rl.core.context import count
 from agent_rl.core.message import Message, assistant, system, user
@@ -86,5 +86,7 @@ def read_verdict(said: str, mark: str) -> float | None:
     """Return the number at the end of a judge's answer, None if it is not there, or not alone."""
     if said.count(f"<verdict-{mark}>") != 1:
         return None
-    found = re.search(rf"<verdict-{mark}>\s*([+-]?\d{{1,15}}(?:\.\d{{1,15}})?)\s*</verdict-{mark}>\s*\Z", said, re.ASCII)
+    found = re.search(
+        rf"<verdict-{mark}>\s*([+-]?\d{{1,15}}(?:\.\d{{1,15}})?)\s*</verdict-{mark}>\s*\Z", said, re.ASCII
+    )
     return float(found[1]) if found else None

@@ -45,7 +45,7 @@ class Verdicts:
 
 
 async def _found(key: str, folder: Path | None, ask: Callable[[], Coroutine[Any, Any, float]]) -> float:
-    """Return the score of a file, or ask and write it; a file is whole or not there, so processes may share a folder."""
+    """Return the score in a file, or ask and write it; files are whole or not there, so processes may share them."""
     if folder is None:
         return await ask()
     file = folder / key[:2] / f"{key}.json"

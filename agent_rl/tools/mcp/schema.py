@@ -26,7 +26,9 @@ class SchemaArguments(BaseModel):
         try:
             errors = list(cls.validator.iter_errors(given))
         except Unresolvable as error:
-            raise PydanticCustomError("schema", "{problem}", {"problem": f"the tool's schema has no {error}"}) from error
+            raise PydanticCustomError(
+                "schema", "{problem}", {"problem": f"the tool's schema has no {error}"}
+            ) from error
         if errors:
             raise PydanticCustomError("schema", "{problem}", {"problem": _problem(errors)})
         return {"arguments": given}
