@@ -1,4 +1,4 @@
-"""A real MCP server for tests: `python mcp_server.py` speaks over stdio, `python mcp_server.py PORT` over streamable HTTP."""
+"""A real MCP server for tests: over stdio, or with a port as its argument over streamable HTTP."""
 
 import asyncio
 import os

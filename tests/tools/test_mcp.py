@@ -84,11 +84,9 @@ def test_what_is_not_text_is_named_with_its_type_and_size(stdio):
     assert ask(stdio, "picture") == "look:\n[image: image/png, 5 bytes]"
 
 
-def test_servers_declared_alike_share_a_process_and_only_chosen_tools_are_offered(stdio):
+def test_servers_declared_alike_share_a_process(stdio):
     alike = tools_of(McpServer(command=COMMAND))
     assert ask(alike, "process") == ask(stdio, "process")
-    with pytest.raises(InfrastructureError, match="has no tool 'fly', only add, fail"):
-        tools_of(McpServer(command=COMMAND, only=("add", "fly"), lives="episode"))
 
 
 def test_a_call_that_takes_too_long_fails_alone(stdio):
@@ -166,10 +164,14 @@ def http(port: int) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_over_http_a_server_killed_in_mid_call_is_found_again_when_it_is_back(http, port):
-    tools = tools_of(McpServer(url=f"http://127.0.0.1:{port}/mcp", policy=ToolPolicy(timeout=30)))
+    address = f"http://127.0.0.1:{port}/mcp"
+    tools = tools_of(McpServer(url=address, policy=ToolPolicy(timeout=30)))
     assert ask(tools, "add", a=1, b=2) == "3"
     assert ask(tools, "note", text="x") + ask(tools, "note", text="y") == "xx y"
-    assert until_killed(tools, http.pid).source == f"mcp http://127.0.0.1:{port}/mcp"
+    assert list(tools_of(McpServer(url=address, only=("note", "add")))) == ["note", "add"]
+    with pytest.raises(InfrastructureError, match="has no tool 'fly', only add, fail"):
+        tools_of(McpServer(url=address, only=("fly",)))
+    assert until_killed(tools, http.pid).source == f"mcp {address}"
     http.wait()
     with pytest.raises(InfrastructureError, match="ConnectError"):
         ask(tools, "add", a=1)
@@ -197,22 +199,19 @@ class Notes(McpEnv):
         return TaskSet([Task("one", ())], split)
 
 
-def test_an_environment_has_the_tools_of_its_servers_in_a_process_for_each_episode():
+def test_an_environment_has_the_tools_of_its_servers_and_a_process_for_each_episode(stdio):
     env = Notes()
     _, info = env.reset(seed=0)
     assert [schema["function"]["name"] for schema in info["tools"]] == ["shout", "note", "process"]
     said = env.step(assistant("", [tool_call("note", {"text": "x"}), tool_call("process", {}, 1)]))[0]
     assert said[0]["content"] == "x"
-    other = Notes()
-    other.reset(seed=0)
-    fresh = other.step(assistant("", [tool_call("note", {"text": "y"})]))[0]
-    assert fresh[0]["content"] == "y"
-    other.close()
-    os.kill(int(said[1]["content"]), 0)
+    process = said[1]["content"]
+    assert process != ask(stdio, "process")
+    os.kill(int(process), 0)
     assert env.step(assistant("done"))[1:3] == (1.0, True)
     env.close()
     with pytest.raises(ProcessLookupError):
-        os.kill(int(said[1]["content"]), 0)
+        os.kill(int(process), 0)
 
 
 @pytest.mark.parametrize("wrong", [{}, {"command": "x", "url": "http://x"}, {"url": "ftp://x"}, {"command": "'x"}])
