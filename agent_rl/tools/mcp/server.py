@@ -60,6 +60,10 @@ class McpServer(Settings):
         words = shlex.split(self.command)
         return " ".join(["mcp", *(Path(word).name for word in [words[0], *_plain(words[1:])[:1]])])
 
+    def public(self) -> "McpServer":
+        """Return the declaration without variables and headers, which may be secret, for what is written down."""
+        return self.model_copy(update={"variables": {}, "headers": {}})
+
     def session(self) -> McpSession:
         """Return a session: a new one for each episode, or the one that all episodes of this process share.
 

@@ -1,6 +1,7 @@
 """McpSession: the tools of a server as `Tool`s, on a connection that is made anew when the server dies."""
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from agent_rl.core.context import count
@@ -15,6 +16,18 @@ if TYPE_CHECKING:
 
 _IN_A_ROW = 3  # connections that answered no call, after which the server gets some rest
 _REST = 30.0  # seconds
+
+
+@dataclass(frozen=True)
+class _Remote:
+    """A tool of a session. Answers that are kept are told apart by the `settings` of what a tool is a method of."""
+
+    session: "McpSession"
+    name: str
+    settings: "McpServer"
+
+    async def call(self, arguments: dict[str, Any]) -> str:
+        return await service_loop().call(self.session.answer(self.name, arguments))
 
 
 class McpSession:
@@ -62,13 +75,12 @@ class McpSession:
         return self._tools[1]
 
     def _tool(self, name: str, description: str, schema: dict[str, Any]) -> Tool:
-        async def run(arguments: dict[str, Any]) -> str:
-            return await service_loop().call(self._answer(name, arguments))
-
         arguments = arguments_of(name, schema, self._server.source)
-        return Tool(name, " ".join(description.split()), arguments, run, self._server.policy)
+        function = _Remote(self, name, self._server.public()).call
+        return Tool(name, " ".join(description.split()), arguments, function, self._server.policy)
 
-    async def _answer(self, name: str, arguments: dict[str, Any]) -> str:
+    async def answer(self, name: str, arguments: dict[str, Any]) -> str:
+        """Return what the tool `name` answers, called on the service loop."""
         return await self._current().call(name, arguments)
 
     def _current(self) -> "Connection":
