@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
-from agent_rl.core.message import InvalidToolCall, Message, ToolCall, assistant
+from agent_rl.core.message import InvalidToolCall, Message, ToolCall, assistant, images_of, text_of
 
 _NAME = re.compile(r"[^a-zA-Z0-9_-]")
 _LONGEST_NAME = 64
@@ -117,9 +117,10 @@ def _plain(message: Message) -> dict[str, Any]:
 
 
 def _assistant(message: Message, calls: list[dict[str, Any]], reasoning: bool) -> dict[str, Any]:
-    written: dict[str, Any] = {"role": "assistant", "content": message["content"]}
+    said = text_of(message)
+    written: dict[str, Any] = {"role": "assistant", "content": said}
     if calls:
-        written |= {"content": message["content"] or None, "tool_calls": calls}
+        written |= {"content": said or None, "tool_calls": calls}
     if reasoning and "reasoning_content" in message:
         written["reasoning_content"] = message["reasoning_content"]
     return written
@@ -146,7 +147,10 @@ def _malformed_calls(message: Message, ids: set[str]) -> Iterator[dict[str, Any]
 
 
 def _answered(calls: list[dict[str, Any]], answers: Iterable[Message]) -> list[dict[str, Any]]:
-    """Return one tool message for each call, in the order of the calls, and behind them whatever else was said."""
+    """Return one tool message for each call, in the order of the calls, and behind them whatever else was said.
+
+    Endpoints take text alone from a tool: its images follow as the user's.
+    """
     told: dict[str, str] = {}
     others: list[dict[str, Any]] = []
     strays: list[Message] = []  # results whose id is no call's: those of malformed calls, in their order
@@ -155,14 +159,22 @@ def _answered(calls: list[dict[str, Any]], answers: Iterable[Message]) -> list[d
         if answer["role"] != "tool":
             others.append(_plain(answer))
         elif answer.get("tool_call_id") in known and answer["tool_call_id"] not in told:
-            told[answer["tool_call_id"]] = answer["content"]
+            told[answer["tool_call_id"]] = text_of(answer)
+            others += _shown(answer)
         else:
             strays.append(answer)
     for name in known:
         if name not in told:
-            told[name] = strays.pop(0)["content"] if strays else ""
+            told[name] = text_of(strays[0]) if strays else ""
+            others += _shown(strays.pop(0)) if strays else []
     results = [{"role": "tool", "tool_call_id": name, "content": told[name]} for name in known]
     return [*results, *map(_plain, strays), *others]
+
+
+def _shown(answer: Message) -> list[dict[str, Any]]:
+    """Return a tool's images as a message of the user; none where there are none."""
+    images = images_of(answer)
+    return [{"role": "user", "content": images}] if images else []
 
 
 def _name(name: str) -> str:

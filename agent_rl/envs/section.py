@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, model_validator
+from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationInfo, field_validator, model_validator
 
 from agent_rl.envs.base import AgentEnv
 from agent_rl.envs.registration import environment, make
@@ -19,6 +19,14 @@ class EnvSection(BaseModel):
     """A registered environment, or FILE.py:CLASS."""
     wrappers: tuple[WrapperSection, ...] = ()
     """What it is wrapped in, from the inside out: a list of {name: NAME, OPTION: VALUE}."""
+
+    @field_validator("wrappers", mode="before")
+    @classmethod
+    def _environment_first(cls, wrappers: Any, info: ValidationInfo) -> Any:
+        """Read the environment's file, which may bring wrappers of its own, before they are looked up."""
+        if "name" in info.data:
+            environment(info.data["name"])
+        return wrappers
 
     @model_validator(mode="wrap")
     @classmethod

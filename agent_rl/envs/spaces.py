@@ -69,8 +69,18 @@ class ChatSpace(spaces.Space[list[Message]]):
 
 
 def _is_message(x: Any) -> bool:
-    return (
-        isinstance(x, Mapping)
-        and x.get("role") in ("system", "user", "assistant", "tool")
-        and isinstance(x.get("content"), str)
-    )
+    if not isinstance(x, Mapping) or x.get("role") not in ("system", "user", "assistant", "tool"):
+        return False
+    content = x.get("content")
+    if isinstance(content, list) and x["role"] != "assistant":  # what an agent says is text
+        return all(_is_part(part) for part in content)
+    return isinstance(content, str)
+
+
+def _is_part(x: Any) -> bool:
+    if not isinstance(x, Mapping):
+        return False
+    if x.get("type") == "text":
+        return isinstance(x.get("text"), str)
+    place = x.get("image_url")
+    return x.get("type") == "image_url" and isinstance(place, Mapping) and isinstance(place.get("url"), str)

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import gymnasium
 
-from agent_rl.core.message import Message, ToolCall, tool_call, tool_result
+from agent_rl.core.message import Message, ToolCall, text_of, tool_call, tool_result
 from agent_rl.core.outcome import BrokenEnvironmentError, EpisodeError, told
 from agent_rl.core.task import Task
 from agent_rl.core.threads import in_thread
@@ -97,7 +97,7 @@ class ToolEnv(AgentEnv):
         return await tools[name].call(call)
 
     def _score(self, action: Message) -> dict[str, float]:
-        episode = {"task": self.task, "answer": action["content"], "messages": self.messages}
+        episode = {"task": self.task, "answer": text_of(action), "messages": self.messages}
         return {part.name: _scored(part, episode) for part in self.rewards()}
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from agent_rl.core.context import EpisodeContext, enter
 from agent_rl.core.errors import UserError
 from agent_rl.core.limits import Limits
-from agent_rl.core.message import Message, assistant, tool_call, user
+from agent_rl.core.message import Message, assistant, tool_call, tool_result, user
 from agent_rl.core.outcome import Cause, StopReason
 from agent_rl.core.trajectory import Group, Origin, Trajectory
 from agent_rl.envs.section import EnvSection
@@ -22,6 +22,27 @@ from tests.envs.test_wrappers import ADD, Adder
 from tests.fake_openai import say, serving
 from tests.rollout.test_episode import play_parts, script
 
+BROUGHT = """
+from agent_rl import AgentWrapper
+from agent_rl.core.settings import Settings
+from agent_rl.envs.wrappers import register_wrapper
+from tests.envs.test_wrappers import Adder
+
+class Quiet(Adder):
+    pass
+
+class PoliteOptions(Settings):
+    cost: float = 0.1
+
+class Polite(AgentWrapper):
+    Options = PoliteOptions
+
+    async def astep(self, action):
+        observation, reward, *rest = await super().astep(action)
+        return observation, reward - self.options.cost * ("please" not in action["content"]), *rest
+
+register_wrapper("polite", Polite)
+"""
 MALFORMED: Message = {**assistant("hm"), "invalid_tool_calls": [{"text": "<tool_call>{", "error": "not JSON"}]}
 
 
@@ -139,13 +160,42 @@ def test_a_limit_of_seconds_holds_by_the_clock(monkeypatch):
     assert env.step(ADD)[3] is False
 
 
+def test_a_text_is_counted_once_while_a_conversation_grows():
+    counted: list[str] = []
+    enter(EpisodeContext(count_tokens=lambda text: counted.append(text) or 1))
+    env = DropObservations(Adder(), keep=1, above=1000)
+    env.reset(options={"task_id": "train-3"})
+    for number in range(5):
+        env.step(assistant("", [tool_call("add", {"a": number, "b": 100})]))
+    assert len(counted) == len(set(counted)) == 12  # the question, "", five calls and five sums
+
+
 def test_malformed_calls_become_text_where_the_conversation_is_rewritten(renderer):
-    parts = played(DropObservations(Adder(), keep=1), renderer, ADD, ADD, assistant("4"))
-    assert not any("invalid_tool_calls" in message for part in parts for message in part.messages)
     stray: Message = {"role": "tool", "content": "Error: not JSON", "tool_call_id": "call_0", "name": ""}
     rewritten = writable([user("?"), MALFORMED, stray, ADD, stray])
     assert rewritten == [user("?"), assistant("hm\n<tool_call>{"), user("Error: not JSON"), ADD, stray]
     assert renderer.prompt(rewritten, [])
+
+
+TURNS = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2), st.text("ab<{", max_size=5)), max_size=5)
+
+
+@given(TURNS)
+def test_a_rewritten_conversation_has_no_answer_without_a_call_and_keeps_every_word(turns):
+    conversation, number = [user("?")], 0
+    for calls, broken, said in turns:
+        spoken = assistant(said, [tool_call("add", {}, place) for place in range(calls)])
+        if broken:
+            spoken["invalid_tool_calls"] = [{"text": f"<{place}", "error": "no"} for place in range(broken)]
+        conversation += [spoken, *[tool_result("r", tool_call("add", {}, place)) for place in range(calls + broken)]]
+    for message in writable(conversation):
+        assert "invalid_tool_calls" not in message
+        if message["role"] == "assistant":
+            ids = {call["id"] for call in message.get("tool_calls", [])}
+        assert message["role"] != "tool" or message["tool_call_id"] in ids
+        number += message["content"].count("r") + message["content"].count("<0")
+    assert len(writable(conversation)) == len(conversation)
+    assert number == sum(calls + broken + bool(broken) for calls, broken, _ in turns)
 
 
 def test_every_episode_is_recorded_as_a_line_also_one_that_is_given_up(tmp_path: Path, renderer):
@@ -175,6 +225,14 @@ def test_wrappers_are_named_in_the_configuration_from_the_inside_out(tmp_path: P
     assert str(env).startswith("<Record<TimeLimit<DropObservations<Search")
     assert env.settings.model_dump()["results"] == 2
     assert env.get_wrapper_attr("options").file == str(tmp_path / "x.jsonl")
+
+
+def test_the_file_of_an_environment_may_bring_a_wrapper_that_it_names(tmp_path: Path):
+    (tmp_path / "brought.py").write_text(BROUGHT)
+    section = {"name": f"{tmp_path}/brought.py:Quiet", "wrappers": [{"name": "polite", "cost": 0.5}]}
+    env = EnvSection.model_validate(section).build()
+    env.reset(seed=0)
+    assert [env.step(assistant(said))[1] for said in ("now", "please")] == [-0.5, 0.0]
 
 
 @pytest.mark.parametrize(

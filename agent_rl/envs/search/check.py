@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
+from agent_rl.core.message import text_of
 from agent_rl.core.task import Task
 from agent_rl.envs.base import Finding
 from agent_rl.envs.search.questions import Answerable, chain_of
@@ -46,7 +47,7 @@ def best_constant(tasks: list[Task]) -> float:
 
 def one_shot(tasks: list[Task], index: PassageIndex, results: int) -> float:
     """Return how often searching for the question itself finds the passage with the answer."""
-    found = [chain_of(task)[-1].passage in index.search(task.messages[-1]["content"], results) for task in tasks]
+    found = [chain_of(task)[-1].passage in index.search(text_of(task.messages[-1]), results) for task in tasks]
     return sum(found) / len(found)
 
 

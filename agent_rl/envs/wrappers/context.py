@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import NonNegativeInt, PositiveInt
 
 from agent_rl.core.context import count
-from agent_rl.core.message import Message
+from agent_rl.core.message import Message, images_of, text, text_of
 from agent_rl.core.settings import Settings
 from agent_rl.envs.base import ResetResult, StepResult
 from agent_rl.envs.wrappers.base import AgentWrapper
@@ -40,7 +40,7 @@ class ContextWrapper(AgentWrapper):
     async def areset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> ResetResult:
         """Begin an episode, whose first messages always stay."""
         observation, info = await super().areset(seed=seed, options=options)
-        self.context, self.first = list(observation), len(observation)
+        self.context, self.first, self._counts = list(observation), len(observation), dict[str, int]()
         return observation, info
 
     async def astep(self, action: Message) -> StepResult:
@@ -58,6 +58,10 @@ class ContextWrapper(AgentWrapper):
             self.context = writable(rewritten)
             info = info | {"context": list(self.context)}
         return observation, reward, terminated, truncated, info
+
+    def tokens(self) -> int:
+        """Return the tokens of `context`, without images and templates."""
+        return tokens_of(self.context, self._counts)
 
     def turns(self) -> list[int]:
         """Return the places in `context` at which the turns begin."""
@@ -85,7 +89,7 @@ class DropObservations(ContextWrapper):
     async def rewritten(self) -> list[Message] | None:
         """Replace what is older than the newest turns, once the conversation is long enough."""
         turns = self.turns()
-        if len(turns) <= self.options.keep or tokens_of(self.context) <= self.options.above:
+        if len(turns) <= self.options.keep or self.tokens() <= self.options.above:
             return None
         old = [place for place in range(self.first, turns[-self.options.keep]) if _answers(self.context[place])]
         count("context/dropped", len(old))
@@ -118,12 +122,13 @@ class TruncateToolOutput(AgentWrapper):
     def _cut(self, message: Message) -> Message:
         if message["role"] != "tool":
             return message
-        text = shortened(message["content"], self.options.tokens)
-        if text == message["content"]:
+        said, images = text_of(message), images_of(message)
+        kept = shortened(said, self.options.tokens)
+        if kept == said:
             return message
         count("context/cut")
-        return {**message, "content": text}
+        return {**message, "content": [text(kept), *images] if images else kept}
 
 
 def _answers(message: Message) -> bool:
-    return message["role"] in ("tool", "user") and message["content"] != DROPPED
+    return message["role"] in ("tool", "user") and text_of(message) != DROPPED

@@ -3,13 +3,22 @@
 from collections.abc import Iterable, Sequence
 
 from agent_rl.core.context import current
-from agent_rl.core.message import Message
+from agent_rl.core.message import Message, text_of
 
 
-def tokens_of(messages: Iterable[Message]) -> int:
-    """Return the tokens of what messages say and call, as the policy counts them, without a chat template's own."""
-    counted = current().count_tokens
-    return sum(counted(text) for message in messages for text in _texts(message))
+def tokens_of(messages: Iterable[Message], known: dict[str, int] | None = None) -> int:
+    """Return the tokens of what messages say and call, as the policy counts them, without images and templates.
+
+    Args:
+        messages: The messages.
+        known: Counts of texts, looked up and added to: a conversation that grows is not counted again and again.
+    """
+    known, counted = {} if known is None else known, current().count_tokens
+    texts = [text for message in messages for text in _texts(message)]
+    for text in texts:
+        if text not in known:
+            known[text] = counted(text)
+    return sum(known[text] for text in texts)
 
 
 def turns_of(messages: Sequence[Message]) -> list[int]:
@@ -55,7 +64,7 @@ def shortened(text: str, tokens: int) -> str:
 
 
 def _texts(message: Message) -> Iterable[str]:
-    yield message["content"]
+    yield text_of(message)
     for call in message.get("tool_calls", []):
         yield call["function"]["name"] + call["function"]["arguments"]
     for bad in message.get("invalid_tool_calls", []):
@@ -66,6 +75,6 @@ def _spelt_out(message: Message) -> Message:
     texts = [bad["text"] for bad in message.get("invalid_tool_calls", [])]
     if not texts:
         return message
-    said: Message = {**message, "content": "\n".join([text for text in (message["content"], *texts) if text])}
+    said: Message = {**message, "content": "\n".join([text for text in (text_of(message), *texts) if text])}
     del said["invalid_tool_calls"]
     return said

@@ -11,12 +11,11 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 from agent_rl.clients.openai import ChatClient
 from agent_rl.core.context import count
 from agent_rl.core.errors import UserError
-from agent_rl.core.message import Message, system, user
+from agent_rl.core.message import Message, system, text_of, user
 from agent_rl.core.outcome import InfrastructureError
 from agent_rl.core.settings import Settings
 from agent_rl.envs.wrappers.base import ChatEnv
 from agent_rl.envs.wrappers.context import ContextWrapper
-from agent_rl.envs.wrappers.conversation import tokens_of
 
 Summary = Callable[[list[Message]], str | Awaitable[str]]
 """Makes a text of the messages that it stands for."""
@@ -79,7 +78,7 @@ class Summarise(ContextWrapper):
     async def rewritten(self) -> list[Message] | None:
         """Summarise all but the newest turns, once the conversation is long enough."""
         turns = self.turns()
-        if len(turns) <= self.options.keep or tokens_of(self.context) <= self.options.above:
+        if len(turns) <= self.options.keep or self.tokens() <= self.options.above:
             return None
         end = turns[-self.options.keep] if self.options.keep else len(self.context)
         made = self._summary(self.context[self.first : end])
@@ -97,7 +96,7 @@ class Summarise(ContextWrapper):
             said = await client.complete(question, [], options.parameters, seconds=options.seconds)
         finally:
             await client.close()
-        text = said.message["content"].strip()
+        text = text_of(said.message).strip()
         if not text:
             raise InfrastructureError("summarise", f"the model {options.model} wrote no summary ({said.finish})")
         return text

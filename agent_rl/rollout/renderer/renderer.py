@@ -7,7 +7,7 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from agent_rl.core.errors import UserError
-from agent_rl.core.message import Message, assistant, tool_call, tool_result, user
+from agent_rl.core.message import Message, assistant, images_of, text_of, tool_call, tool_result, user
 from agent_rl.rollout.renderer.actions import Actions
 from agent_rl.rollout.renderer.encoding import TEXT, Encoder, any_of
 from agent_rl.rollout.renderer.families import family_of
@@ -75,8 +75,9 @@ class Renderer:
             tools: The schemas of the tools, in the OpenAI format; empty for none.
 
         Raises:
-            UserError: The template refuses the messages.
+            UserError: The template refuses the messages, or they hold images.
         """
+        messages = self._texts(messages)
         shape = self._shape(("prompt", key(messages), json.dumps(tools)), lambda: self._first(messages, tools))
         return self._fill(shape or [], messages)
 
@@ -89,8 +90,9 @@ class Renderer:
                 the template writes comes first. A stop token that opens the next role's turn is not written twice.
 
         Raises:
-            UserError: The template cannot be extended by such messages.
+            UserError: The template cannot be extended by such messages, or they hold images.
         """
+        messages = self._texts(messages)
         shape = self._shape(("observation", key(messages)), lambda: self._between(messages)) or []
         if after is not None and shape[0] in (after, self._instead.get(after)):
             return self._fill(shape[1:], messages, before=after)
@@ -140,6 +142,16 @@ class Renderer:
     def count(self, text: str) -> int:
         """Return the number of tokens of a text."""
         return len(self._encoder.encode_text(text))
+
+    def _texts(self, messages: Sequence[Message]) -> Sequence[Message]:
+        """Return the messages with parts of text made one; images are refused, which no text template can write."""
+        if all(isinstance(message["content"], str) for message in messages):
+            return messages
+        for message in messages:
+            if images_of(message):
+                model = self.tokenizer.name_or_path or "the model"
+                raise UserError(f"{model} is read by text alone here: a {message['role']} message holds an image")
+        return [{**message, "content": text_of(message)} for message in messages]
 
     def _shape(self, name: Hashable, make: Callable[[], _Shape | None]) -> _Shape | None:
         if name not in self._shapes:

@@ -70,7 +70,7 @@ def key(messages: Sequence[Message | Plain]) -> tuple[Any, ...]:
     return tuple(
         (
             message["role"],
-            "" if (content := message["content"]).strip() else f"={content}",
+            "" if (content := str(message["content"])).strip() else f"={content}",
             bool(message.get("name")),
             message.get("tool_call_id") if shows_calls else bool(message.get("tool_call_id")),
             json.dumps(message["tool_calls"]) if "tool_calls" in message else None,

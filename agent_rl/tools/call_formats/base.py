@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-from agent_rl.core.message import InvalidToolCall, Message, ToolCall, assistant, tool_call
+from agent_rl.core.message import InvalidToolCall, Message, ToolCall, assistant, text_of, tool_call
 
 Schema = dict[str, Any]
 Call = tuple[str, dict[str, Any]] | tuple[str, dict[str, Any], str | None]
@@ -129,7 +129,7 @@ def _meaning(message: Message) -> Any:
         for call in message.get("tool_calls", [])
     ]
     thought = message.get("reasoning_content")
-    spoken = message["content"].strip()
+    spoken = text_of(message).strip()
     return spoken, thought if thought is None else thought.strip(), calls, "invalid_tool_calls" in message
 
 

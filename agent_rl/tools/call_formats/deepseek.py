@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from agent_rl.core.message import Message
+from agent_rl.core.message import Message, text_of
 from agent_rl.tools.call_formats.base import Call, CallFormat, Schema, Turn
 from agent_rl.tools.call_formats.reading import guarded, json_object
 from agent_rl.tools.call_formats.sections import Section
@@ -28,7 +28,7 @@ class DeepSeek(CallFormat):
             self._body(call["function"]["name"], guarded(call["function"]["arguments"], self.tags))
             for call in message.get("tool_calls", [])
         ]
-        return self.thinking.write(message) + message["content"] + _SECTION.write(bodies, self.joined)
+        return self.thinking.write(message) + text_of(message) + _SECTION.write(bodies, self.joined)
 
     def _body(self, name: str, arguments: str) -> str:
         return f"function{_SEPARATOR}{name}\n```json\n{arguments}\n```"

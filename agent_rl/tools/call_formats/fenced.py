@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent_rl.core.message import Message
+from agent_rl.core.message import Message, text_of
 from agent_rl.tools.call_formats.base import CallFormat, Schema, Turn
 from agent_rl.tools.call_formats.reading import json_object
 from agent_rl.tools.call_formats.thinking import Thinking
@@ -28,7 +28,7 @@ class Fenced(CallFormat):
     tags = ("<think>", "</think>")
 
     def _write(self, message: Message) -> str:
-        parts = [message["content"]]
+        parts = [text_of(message)]
         for call in message.get("tool_calls", []):
             code = json_object(call["function"]["arguments"]).get(self.argument)
             parts.append(f"```python\n{code}\n```")

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from agent_rl.core.message import Message, ToolCall
+from agent_rl.core.message import Message, ToolCall, text_of
 from agent_rl.tools.call_formats.base import Call, CallFormat, Schema, Turn
 from agent_rl.tools.call_formats.literals import Literals
 from agent_rl.tools.call_formats.reading import json_object, skip
@@ -29,7 +29,7 @@ class Gemma(CallFormat):
 
     def _write(self, message: Message) -> str:
         calls = "".join(_written(call) for call in message.get("tool_calls", []))
-        return f"{_THINKING.write(message)}{calls}{message['content']}"
+        return f"{_THINKING.write(message)}{calls}{text_of(message)}"
 
     def parse(self, text: str, tools: Sequence[Schema] = ()) -> Message:
         """Read the thought, the calls between their tags, and the content."""

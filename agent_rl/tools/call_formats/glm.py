@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 
-from agent_rl.core.message import Message, ToolCall
+from agent_rl.core.message import Message, ToolCall, text_of
 from agent_rl.tools.call_formats.base import Call, CallFormat, Schema, Turn
 from agent_rl.tools.call_formats.reading import bare, between, json_object, parameters_of, skip, typed
 from agent_rl.tools.call_formats.thinking import Thinking
@@ -32,7 +32,7 @@ class Glm(CallFormat):
 
     def _write(self, message: Message) -> str:
         calls = [_written(call) for call in message.get("tool_calls", [])]
-        parts = [_THINKING.write(message), message["content"].strip(), *calls]
+        parts = [_THINKING.write(message), text_of(message).strip(), *calls]
         return "".join(f"\n{part}" for part in parts if part)
 
     def parse(self, text: str, tools: Sequence[Schema] = ()) -> Message:

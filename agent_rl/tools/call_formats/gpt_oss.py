@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from functools import partial
 
-from agent_rl.core.message import Message
+from agent_rl.core.message import Message, text_of
 from agent_rl.tools.call_formats.base import Call, CallFormat, Schema, Turn
 from agent_rl.tools.call_formats.reading import guarded, json_object
 
@@ -33,9 +33,9 @@ class GptOss(CallFormat):
         if "reasoning_content" in message:
             parts.append(f"{_CHANNEL}analysis{_MESSAGE}{message['reasoning_content']}")
         if not calls:
-            parts.append(f"{_CHANNEL}final{_MESSAGE}{message['content']}")
-        elif message["content"]:
-            parts.append(f"{_CHANNEL}commentary{_MESSAGE}{message['content']}")
+            parts.append(f"{_CHANNEL}final{_MESSAGE}{text_of(message)}")
+        elif text_of(message):
+            parts.append(f"{_CHANNEL}commentary{_MESSAGE}{text_of(message)}")
         for call in calls:
             arguments = guarded(call["function"]["arguments"], _CONTROL)
             parts.append(f" to=functions.{call['function']['name']}{_CHANNEL}commentary json{_MESSAGE}{arguments}")

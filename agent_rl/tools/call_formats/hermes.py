@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 
-from agent_rl.core.message import Message
+from agent_rl.core.message import Message, text_of
 from agent_rl.tools.call_formats.base import Call, CallFormat, Schema, Turn
 from agent_rl.tools.call_formats.reading import guarded, named_call
 from agent_rl.tools.call_formats.thinking import Thinking
@@ -27,7 +27,7 @@ class Hermes(CallFormat):
             f'"arguments": {guarded(call["function"]["arguments"], self.tags)}}}\n</tool_call>'
             for call in message.get("tool_calls", [])
         ]
-        return _THINKING.write(message) + "\n".join([part for part in [message["content"]] if part] + calls)
+        return _THINKING.write(message) + "\n".join([part for part in [text_of(message)] if part] + calls)
 
     def parse(self, text: str, tools: Sequence[Schema] = ()) -> Message:
         """Split `text` at its tags; a missing closing tag or a body that is no call makes an invalid call."""

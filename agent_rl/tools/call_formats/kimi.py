@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from agent_rl.core.message import Message, ToolCall
+from agent_rl.core.message import Message, ToolCall, text_of
 from agent_rl.tools.call_formats.base import Call, CallFormat, Schema, Turn
 from agent_rl.tools.call_formats.reading import guarded, json_object
 from agent_rl.tools.call_formats.sections import Section
@@ -32,7 +32,7 @@ class Kimi(CallFormat):
             f"{_identity(call, place)}{_ARGUMENTS}{guarded(call['function']['arguments'], self.tags)}"
             for place, call in enumerate(message.get("tool_calls", []))
         ]
-        return _THINKING.write(message) + message["content"] + _SECTION.write(bodies)
+        return _THINKING.write(message) + text_of(message) + _SECTION.write(bodies)
 
     def parse(self, text: str, tools: Sequence[Schema] = ()) -> Message:
         """Read the thought, the content and the calls between their tags."""

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Sequence
 
-from agent_rl.core.message import Message
+from agent_rl.core.message import Message, text_of
 from agent_rl.tools.call_formats.base import CallFormat, Schema, Turn
 from agent_rl.tools.call_formats.reading import guarded, json_value, named_call, skip
 
@@ -30,8 +30,8 @@ class Llama3Json(CallFormat):
             f'"parameters": {guarded(call["function"]["arguments"], self.tags)}}}'
             for call in message.get("tool_calls", [])
         ]
-        tag = _PYTHON if calls and message["content"].strip() else ""
-        return f"{message['content']}{tag}{'; '.join(calls)}"
+        tag = _PYTHON if calls and text_of(message).strip() else ""
+        return f"{text_of(message)}{tag}{'; '.join(calls)}"
 
     def parse(self, text: str, tools: Sequence[Schema] = ()) -> Message:
         """Read the JSON objects at the beginning of the turn or after the tag."""

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from agent_rl.core.message import Message, ToolCall
+from agent_rl.core.message import Message, ToolCall, text_of
 from agent_rl.tools.call_formats.base import CallFormat, Schema, Turn
 from agent_rl.tools.call_formats.reading import guarded, json_value, named_call, skip
 from agent_rl.tools.call_formats.thinking import Thinking
@@ -30,7 +30,7 @@ class Mistral(CallFormat):
 
     def _write(self, message: Message) -> str:
         calls = [self._call(call) for call in message.get("tool_calls", [])]
-        return _THINKING.write(message) + message["content"] + (f"{_CALLS} [{', '.join(calls)}]" if calls else "")
+        return _THINKING.write(message) + text_of(message) + (f"{_CALLS} [{', '.join(calls)}]" if calls else "")
 
     def _call(self, call: ToolCall) -> str:
         name = json.dumps(call["function"]["name"], ensure_ascii=False)
@@ -63,7 +63,7 @@ class MistralArgs(Mistral):
 
     def _write(self, message: Message) -> str:
         calls = [f"{_CALLS}{self._call(call)}" for call in message.get("tool_calls", [])]
-        return _THINKING.write(message) + message["content"] + "".join(calls)
+        return _THINKING.write(message) + text_of(message) + "".join(calls)
 
     def _call(self, call: ToolCall) -> str:
         arguments = guarded(call["function"]["arguments"], self.tags)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from agent_rl.core.message import Message, ToolCall
+from agent_rl.core.message import Message, ToolCall, text_of
 from agent_rl.tools.call_formats.base import CallFormat, Schema, Turn
 from agent_rl.tools.call_formats.literals import Literals, items, pair
 from agent_rl.tools.call_formats.reading import guarded, json_object, skip
@@ -35,7 +35,7 @@ class Pythonic(CallFormat):
 
     def _write(self, message: Message) -> str:
         calls = self._list(message)
-        return "\n".join(part for part in (_THINKING.write(message) + message["content"], calls) if part)
+        return "\n".join(part for part in (_THINKING.write(message) + text_of(message), calls) if part)
 
     def _list(self, message: Message) -> str:
         calls = ", ".join(self._call(call) for call in message.get("tool_calls", []))
@@ -88,7 +88,7 @@ class Lfm2(Pythonic):
     def _write(self, message: Message) -> str:
         calls = self._list(message)
         tagged = calls and f"{self.opening}{calls}{self.closing}"
-        return f"{_THINKING.write(message)}{message['content']}{tagged}"
+        return f"{_THINKING.write(message)}{text_of(message)}{tagged}"
 
     def _value(self, value: Any) -> str:
         if isinstance(value, dict | list):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 
-from agent_rl.core.message import Message, ToolCall
+from agent_rl.core.message import Message, ToolCall, text_of
 from agent_rl.tools.call_formats.base import Call, CallFormat, Schema, Turn
 from agent_rl.tools.call_formats.reading import bare, between, json_object, parameters_of, skip, typed, until
 from agent_rl.tools.call_formats.thinking import Thinking
@@ -23,8 +23,8 @@ class Qwen3Coder(CallFormat):
 
     def _write(self, message: Message) -> str:
         calls = "\n".join(_written(call) for call in message.get("tool_calls", []))
-        gap = "\n\n" if calls and message["content"].strip() else ""
-        return f"{_THINKING.write(message)}{message['content']}{gap}{calls}"
+        gap = "\n\n" if calls and text_of(message).strip() else ""
+        return f"{_THINKING.write(message)}{text_of(message)}{gap}{calls}"
 
     def parse(self, text: str, tools: Sequence[Schema] = ()) -> Message:
         """Read the blocks; a `<function=` that stands in none is an invalid call."""

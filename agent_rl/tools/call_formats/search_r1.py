@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent_rl.core.message import Message
+from agent_rl.core.message import Message, text_of
 from agent_rl.tools.call_formats.base import CallFormat, Schema, Turn
 from agent_rl.tools.call_formats.reading import json_object
 from agent_rl.tools.call_formats.thinking import Thinking
@@ -29,7 +29,7 @@ class SearchR1(CallFormat):
         for call in message.get("tool_calls", []):
             query = json_object(call["function"]["arguments"]).get(self.argument)
             calls.append(f"<search> {query} </search>")
-        content = message["content"]
+        content = text_of(message)
         parts = [content, *calls] if calls or not content else [f"<answer> {content} </answer>"]
         return _THINKING.write(message) + "\n".join(part for part in parts if part)
 
