@@ -102,7 +102,7 @@ class ChatClient:
             ),
             timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS),
             headers={"Authorization": f"Bearer {key}"} if key else {},
-            trust_env=not _is_local(self._url),  # a proxy of the environment is for what lies outside
+            trust_env=not is_local(self._url),  # a proxy of the environment is for what lies outside
         )
 
     async def complete(
@@ -254,7 +254,7 @@ def _retry_after(header: str) -> float:
         return 0.0
 
 
-def _is_local(url: str) -> bool:
+def is_local(url: str) -> bool:
     """Return whether the address is one of this machine."""
     host = httpx.URL(url).host
     try:

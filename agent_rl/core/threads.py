@@ -1,6 +1,7 @@
 """Threads beside event loops: plain functions beside a loop, and a loop beside plain code."""
 
 import asyncio
+import atexit
 import concurrent.futures
 import contextvars
 import logging
@@ -137,6 +138,10 @@ class LoopThread:
                 self._settle()
             raise
 
+    async def call(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run `work` on the loop, in the caller's context, and await it from another; cancelling this cancels it."""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+
     @property
     def closed(self) -> bool:
         """Whether the thread has ended."""
@@ -189,3 +194,21 @@ class LoopThread:
             return "its thread is gone"
         last = traceback.extract_stack(frame)[-1]
         return f"it is in {last.name} ({last.filename}:{last.lineno})"
+
+
+_services: LoopThread | None = None
+_starting = threading.Lock()
+
+
+def service_loop() -> LoopThread:
+    """Return this process's loop for what outlives the loops that use it, such as connections to a run's services.
+
+    Environments are stepped from many loops, each of plain `step` from one of its own. The loop ends with the program,
+    and what runs on it is then cancelled and may clean up.
+    """
+    global _services
+    with _starting:
+        if _services is None or _services.closed:
+            _services = LoopThread()
+            atexit.register(_services.close)
+        return _services
