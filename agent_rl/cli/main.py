@@ -21,7 +21,8 @@ COMMANDS = {
     "sft": "train a model on an environment's demonstrations",
     "check": "prove an environment without a model",
     "audit": "prove or refute that a run trained exactly what was sampled",
-    "list": "list environments, models, algorithms, engines and trackers",
+    "list": "list environments, tools, call formats, models, algorithms, engines and trackers",
+    "new": "write an environment or a tool to begin with",
 }
 EXIT_ERROR, EXIT_REFUTED, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 3, 130, 143
 
