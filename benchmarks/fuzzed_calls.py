@@ -14,12 +14,12 @@ LONGEST = 20_000  # bytes of a text
 _TAGS = sorted({tag for name in CALL_FORMATS for tag in (*CALL_FORMATS[name].tags, *CALL_FORMATS[name].stops)})
 _PIECES = [
     *_TAGS, "<function=f>", "</function>", "<parameter=a>", "</parameter>", "<|python_start|>", "<|python_end|>",
-    "[CALL_ID]", "<|constrain|>", " to=functions.f", "commentary json", "call:f{", "functions.f:0", "```python\n", "\n```",
-    "```json\n", '{"name": "f", "arguments": {"a": 1}}', '{"name": "f", "parameters": {"a": 1}}; ', '[f(a=1, b="x")]',
-    "[f(", "\n[f(a=", "f(a=[", '{"a":', "{a:", "{'a':", "[[", "{{", "}}", "]]", "((", "))", '"', "'", '\\"', "\\'", "\\",
-    "\\u003c", "\\ud800", "\\x", ",", ";", ":", "=", ", ,", "1", "-", ".", "e9", "1" * 40, "NaN", "-inf", "1e999", "None",
-    "true", "null", "\n", "\n\n", " ", "\t", "\r\n", "\x00", "\x85", "\u2028", "é", "日本", "🦊", "e\u0301", "\u202e",
-    "\ud800", "<", ">", "|", "<|", "</", "<tool_", "`",
+    "[CALL_ID]", "<|constrain|>", " to=functions.f", "commentary json", "call:f{", "functions.f:0", "```python\n",
+    "\n```", "```json\n", '{"name": "f", "arguments": {"a": 1}}', '{"name": "f", "parameters": {"a": 1}}; ',
+    '[f(a=1, b="x")]', "[f(", "\n[f(a=", "f(a=[", '{"a":', "{a:", "{'a':", "[[", "{{", "}}", "]]", "((", "))",
+    '"', "'", '\\"', "\\'", "\\", "\\u003c", "\\ud800", "\\x", ",", ";", ":", "=", ", ,", "1", "-", ".", "e9", "1" * 40,
+    "NaN", "-inf", "1e999", "None", "true", "null", "\n", "\n\n", " ", "\t", "\r\n", "\x00", "\x85", "\u2028", "é", "日本", "🦊",
+    "e\u0301", "\u202e", "\ud800", "<", ">", "|", "<|", "</", "<tool_", "`",
 ]  # fmt: skip
 _VALUES = [
     {"query": "the capital of the largest neighbour of Mali"},
@@ -35,7 +35,7 @@ TOOLS = [
 
 
 def typical(name: str) -> Message:
-    """Return a message with one call of two arguments; of the one that there may be in the formats with a fixed tool."""
+    """Return a message with one call of two arguments, or of one where the format has room for no more."""
     if name == "fenced":
         return assistant("", [tool_call("python", {"code": "print(sum(range(10)))"})])
     arguments = {"query": "the capital of the largest neighbour of Mali"}

@@ -5,6 +5,8 @@ from typing import Any, Literal, NotRequired, TypedDict
 
 Role = Literal["system", "user", "assistant", "tool"]
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False)  # `json.dumps` would make one for every call
+
 
 class FunctionCall(TypedDict):
     """The function of a tool call; `arguments` is a JSON object written as a string, as in the OpenAI format."""
@@ -68,5 +70,5 @@ def tool_result(content: str, call: ToolCall) -> Message:
 
 def tool_call(name: str, arguments: dict[str, Any], index: int = 0) -> ToolCall:
     """Return a tool call; `index` is its place in the turn and makes its id unique there."""
-    written = json.dumps(arguments, ensure_ascii=False)
+    written = _ENCODER.encode(arguments)
     return {"id": f"call_{index}", "type": "function", "function": {"name": name, "arguments": written}}

@@ -32,16 +32,16 @@ class Literals:
     def value(self, text: str, at: int) -> tuple[Any, int]:
         """Read any value."""
         at = skip(text, at)
-        if text.startswith("{", at):
+        mark = text[at : at + 1]
+        if mark == "{":
             pairs, at = items(
                 text, at + 1, "}", lambda text, at: pair(text, at, self.key or self.text, ":", self.value)
             )
             return dict(pairs), at
-        if text.startswith("[", at):
+        if mark == "[":
             return items(text, at + 1, "]", self.value)
-        if self.string.match(text, at):
-            return self.text(text, at)
-        return _plain(text, at)
+        found = self.string.match(text, at)
+        return (self.unquoted(found[0]), found.end()) if found else _plain(text, at)
 
     def text(self, text: str, at: int) -> tuple[str, int]:
         """Read a string."""
@@ -52,17 +52,19 @@ class Literals:
 
 
 def items(text: str, at: int, closing: str, item: Reader[T]) -> tuple[list[T], int]:
-    """Read items with commas between them up to `closing`."""
+    """Read items with commas between them up to `closing`, which is one character."""
     found: list[T] = []
-    while not text.startswith(closing, at := skip(text, at)):
+    at = skip(text, at)
+    while text[at : at + 1] != closing:
         value, at = item(text, at)
         found.append(value)
         at = skip(text, at)
-        if text.startswith(",", at):
-            at += 1
-        elif not text.startswith(closing, at):
+        mark = text[at : at + 1]
+        if mark == ",":
+            at = skip(text, at + 1)
+        elif mark != closing:
             raise ValueError(f"a comma or {closing} is expected at {text[at : at + 20]!r}")
-    return found, at + len(closing)
+    return found, at + 1
 
 
 def pair(text: str, at: int, key: Reader[str], between: str, value: Reader[T]) -> tuple[tuple[str, T], int]:

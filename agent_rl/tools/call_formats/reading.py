@@ -14,6 +14,8 @@ _WORDS = {"True": True, "False": False, "None": None}
 
 def skip(text: str, at: int) -> int:
     """Return the place of the next character that is no white space."""
+    if "!" <= text[at : at + 1] <= "~":  # most often there is none to skip
+        return at
     return _SPACE.match(text, at).end()  # type: ignore[union-attr]  # the pattern matches everywhere
 
 
