@@ -6,6 +6,7 @@ Read by `tool_calls.py`, which takes the time of reading them, and by the tests,
 import math
 from collections.abc import Callable, Iterator
 from random import Random
+from typing import Any
 
 from agent_rl.core.message import Message, assistant, tool_call
 from agent_rl.tools.call_formats import CALL_FORMATS
@@ -18,10 +19,10 @@ _PIECES = [
     "\n```", "```json\n", '{"name": "f", "arguments": {"a": 1}}', '{"name": "f", "parameters": {"a": 1}}; ',
     '[f(a=1, b="x")]', "[f(", "\n[f(a=", "f(a=[", '{"a":', "{a:", "{'a':", "[[", "{{", "}}", "]]", "((", "))",
     '"', "'", '\\"', "\\'", "\\", "\\u003c", "\\ud800", "\\x", ",", ";", ":", "=", ", ,", "1", "-", ".", "e9", "1" * 40,
-    "NaN", "-inf", "1e999", "None", "true", "null", "\n", "\n\n", " ", "\t", "\r\n", "\x00", "\x85", "\u2028", "é", "日本", "🦊",
-    "e\u0301", "\u202e", "\ud800", "<", ">", "|", "<|", "</", "<tool_", "`",
+    "NaN", "-inf", "1e999", "None", "true", "null", "\n", "\n\n", " ", "\t", "\r\n", "\x00", "\x85", "\u2028", "é",
+    "日本", "🦊", "e\u0301", "\u202e", "\ud800", "<", ">", "|", "<|", "</", "<tool_", "`",
 ]  # fmt: skip
-_VALUES = [
+_VALUES: list[dict[str, Any]] = [
     {"query": "the capital of the largest neighbour of Mali"},
     {"query": "rivers of Chad", "limit": 5},
     {"text": 'He said: "{}" \\ and\nleft', "deep": {"list": [1, -2.5, None, True, {"é": "日本"}]}},
@@ -50,7 +51,7 @@ def fuzzed(name: str, count: int, seed: int = 0) -> Iterator[str]:
     for _ in range(count):
         room = int(math.exp(random.uniform(math.log(50), math.log(LONGEST))))
         text = random.choice(own if random.random() < 0.7 else every)
-        for _ in range(random.randint(1, 6)):
+        for _ in range(random.randint(1, 4)):
             text = random.choice(_MUTATIONS)(random, text, room)
         yield _cut(text, LONGEST)
 
@@ -106,6 +107,12 @@ def _repeat(random: Random, text: str, room: int) -> str:
     return text[:begin] + run + text[random.choice((begin, end, len(text))) :]
 
 
+def _end_in_a_run(random: Random, text: str, room: int) -> str:
+    """End the text, or nothing at all, with one or two pieces again and again: openings and items without an end."""
+    unit = "".join(random.choices(_PIECES, k=random.randint(1, 2)))
+    return text[: random.choice((0, random.randint(0, len(text))))] + unit * (room // len(unit))
+
+
 def _nest(random: Random, text: str, room: int) -> str:
     """Put the text or a piece of it into brackets within brackets, closed or not."""
     opening, closing = random.choice([("[", "]"), ("{", "}"), ("(", ")"), ('{"a":', "}"), ("{'a':", "}"), ("{a:", "}")])
@@ -114,4 +121,12 @@ def _nest(random: Random, text: str, room: int) -> str:
     return text[:begin] + opening * depth + random.choice(("", "1", text[begin:])) + closing * random.choice((0, depth))
 
 
-_MUTATIONS: list[Callable[[Random, str, int], str]] = [_delete, _insert, _truncate, _double, _repeat, _nest]
+_MUTATIONS: list[Callable[[Random, str, int], str]] = [
+    _delete,
+    _insert,
+    _truncate,
+    _double,
+    _repeat,
+    _end_in_a_run,
+    _nest,
+]
