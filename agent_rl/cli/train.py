@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             summary = train(config, folder, console, facts)
         except KeyboardInterrupt:
-            console.line(f"interrupted; continue with: agent-rl train resume={folder.path}")
+            console.line(f"continue with: agent-rl train resume={folder.path}")
             raise
     _conclude(config, folder, summary)
     return 0

@@ -7,6 +7,8 @@ from typing import Any, Literal, NotRequired, Protocol, TypedDict
 
 Role = Literal["system", "user", "assistant", "tool"]
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False)  # `json.dumps` would make one for every call
+
 
 class TextPart(TypedDict):
     """A part of a content: some text."""
@@ -140,5 +142,5 @@ def tool_result(content: Content, call: ToolCall) -> Message:
 
 def tool_call(name: str, arguments: dict[str, Any], index: int = 0) -> ToolCall:
     """Return a tool call; `index` is its place in the turn and makes its id unique there."""
-    written = json.dumps(arguments, ensure_ascii=False)
+    written = _ENCODER.encode(arguments)
     return {"id": f"call_{index}", "type": "function", "function": {"name": name, "arguments": written}}

@@ -84,14 +84,6 @@ def label_of(name: str) -> str:
     return name.rpartition(":")[2].lower()
 
 
-def summary(name: str) -> str:
-    """Return the first line of a registered environment's docstring, or why it cannot be loaded."""
-    try:
-        return (environment(name).__doc__ or "").partition("\n")[0]
-    except UserError as error:
-        return str(error)
-
-
 def _members(name: str) -> list[str]:
     return [member.strip() for member in name.removeprefix("[").removesuffix("]").split(",") if member.strip()]
 

@@ -168,7 +168,7 @@ def test_an_interrupted_run_ends_promptly_and_goes_on(shop, tmp_path, mode, numb
     process.send_signal(number)
     status, output, errors = ended(process)
     assert status == expected, errors
-    assert f"interrupted; continue with: agent-rl train resume={run}" in output
+    assert f"continue with: agent-rl train resume={run}" in output.splitlines()
     assert errors.splitlines()[-1] in ("interrupted", "terminated")
     last = len(steps(run)) + 2
     assert ended(start(f"resume={run}", f"trainer.steps={last}"))[0] == 0

@@ -61,7 +61,15 @@ class AgentWrapper(gymnasium.Wrapper[Observation, Message, Observation, Message]
 
     def tasks(self, split: str) -> TaskSet:
         """Return the task set of `split` of what is wrapped."""
-        return cast(TaskSet, self.env.get_wrapper_attr("tasks")(split))
+        return self.task_set(split)
+
+    def task_set(self, split: str) -> TaskSet:
+        """Return the task set of `split` of what is wrapped."""
+        return cast(TaskSet, self.env.get_wrapper_attr("task_set")(split))
+
+    def best_reward(self, task: Task) -> float:
+        """Return the reward that the environment gives for solving `task`."""
+        return float(self.env.get_wrapper_attr("best_reward")(task))
 
     def solution(self, task: Task) -> Iterable[Message]:
         """Return the solution that what is wrapped gives."""

@@ -11,6 +11,8 @@ Schema = dict[str, Any]
 Call = tuple[str, dict[str, Any]] | tuple[str, dict[str, Any], str | None]
 """A tool's name, its arguments, and the id that the policy wrote if the family has ids."""
 
+_SORTED = json.JSONEncoder(sort_keys=True)  # `json.dumps` would make one for every call
+
 
 class CallFormat(ABC):
     """One family's way of writing the text of an assistant's turn: content, reasoning and tool calls.
@@ -125,7 +127,7 @@ def json_type(value: Any) -> str:
 def _meaning(message: Message) -> Any:
     """Return what must be the same when a message is read back; ids and the order of arguments need not."""
     calls = [
-        (call["function"]["name"], json.dumps(json.loads(call["function"]["arguments"]), sort_keys=True))
+        (call["function"]["name"], _SORTED.encode(json.loads(call["function"]["arguments"])))
         for call in message.get("tool_calls", [])
     ]
     thought = message.get("reasoning_content")

@@ -45,7 +45,8 @@ class Mistral(CallFormat):
         turn.say(before)
         for block in blocks:
             try:
-                end = (_read_list if block[skip(block, 0) :][:1] in "[{" else _read_named)(turn, block)
+                begin = skip(block, 0)
+                end = (_read_list if block[begin : begin + 1] in "[{" else _read_named)(turn, block)
                 turn.say(block[end:])
             except (ValueError, RecursionError) as error:
                 turn.reject(block, str(error))

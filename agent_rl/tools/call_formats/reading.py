@@ -9,11 +9,15 @@ from agent_rl.tools.call_formats.base import Schema, json_type
 
 _SPACE = re.compile(r"\s*")
 _DECODER = json.JSONDecoder()
+_JSON = frozenset('{["-0123456789tfnNI')
+"""The characters that a JSON value may begin with."""
 _WORDS = {"True": True, "False": False, "None": None}
 
 
 def skip(text: str, at: int) -> int:
     """Return the place of the next character that is no white space."""
+    if "!" <= text[at : at + 1] <= "~":  # most often there is none to skip
+        return at
     return _SPACE.match(text, at).end()  # type: ignore[union-attr]  # the pattern matches everywhere
 
 
@@ -47,8 +51,12 @@ def guarded(written: str, tags: Sequence[str]) -> str:
 
 def json_value(text: str, at: int) -> tuple[Any, int]:
     """Return the JSON value that begins at or after `at`, and the place after it."""
+    at = skip(text, at)
+    if text[at : at + 1] not in _JSON:  # said as the decoder does, whose exceptions take long to make
+        line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
+        raise ValueError(f"a tool call must be a JSON object: Expecting value: line {line} column {column} (char {at})")
     try:
-        value, end = _DECODER.raw_decode(text, skip(text, at))
+        value, end = _DECODER.raw_decode(text, at)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"a tool call must be a JSON object: {error}") from None
     return value, end

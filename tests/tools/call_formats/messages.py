@@ -1,5 +1,6 @@
 """Messages and texts that the tests of the call formats draw: harmless ones and adversarial ones."""
 
+import json
 from typing import Any
 
 from hypothesis import strategies as st
@@ -52,3 +53,17 @@ def messages(
     if name != "llama3_json" and draw(st.booleans()):
         message["reasoning_content"] = draw(spoken).strip()
     return message
+
+
+def well_formed(message: Message) -> bool:
+    """Check everything that readers of a message rely on."""
+    calls, invalid = message.get("tool_calls", []), message.get("invalid_tool_calls", [])
+    arguments = [json.loads(call["function"]["arguments"]) for call in calls]
+    return (
+        message["role"] == "assistant"
+        and message["content"] == message["content"].strip()
+        and all(isinstance(given, dict) for given in arguments)
+        and len({call["id"] for call in calls}) == len(calls)
+        and all(bad["error"] and bad["text"] == bad["text"].strip() for bad in invalid)
+        and isinstance(message.get("reasoning_content", ""), str)
+    )

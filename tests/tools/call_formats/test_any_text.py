@@ -1,14 +1,11 @@
 """Whatever a policy writes is read without an exception, in a time that grows with its length, and accounted for."""
 
-import json
-
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from agent_rl.core.message import Message
 from agent_rl.tools.call_formats import CALL_FORMATS
-from tests.tools.call_formats.messages import ADVERSARIAL, MARKS
+from tests.tools.call_formats.messages import ADVERSARIAL, MARKS, well_formed
 
 FORMATS = list(CALL_FORMATS)
 OPENINGS = {
@@ -29,20 +26,6 @@ OPENINGS = {
     "pythonic": "<|python_start|>",
 }
 TOOLS = [{"type": "function", "function": {"name": "f", "parameters": {"properties": {"a": {"type": "string"}}}}}]
-
-
-def well_formed(message: Message) -> bool:
-    """Check everything that readers of a message rely on."""
-    calls, invalid = message.get("tool_calls", []), message.get("invalid_tool_calls", [])
-    arguments = [json.loads(call["function"]["arguments"]) for call in calls]
-    return (
-        message["role"] == "assistant"
-        and message["content"] == message["content"].strip()
-        and all(isinstance(given, dict) for given in arguments)
-        and len({call["id"] for call in calls}) == len(calls)
-        and all(bad["error"] and bad["text"] == bad["text"].strip() for bad in invalid)
-        and isinstance(message.get("reasoning_content", ""), str)
-    )
 
 
 @pytest.mark.parametrize("name", FORMATS)
