@@ -160,6 +160,16 @@ def test_a_limit_of_seconds_holds_by_the_clock(monkeypatch):
     assert env.step(ADD)[3] is False
 
 
+def test_an_outer_policy_goes_on_from_what_an_inner_one_has_rewritten(renderer):
+    env = DropObservations(Summarise(Adder(), lambda messages: "short", above=4, keep=2), keep=1)
+    parts = played(TruncateToolOutput(env, tokens=1), renderer, ADD, ADD, ADD, assistant("4"))
+    summary = "Summary of what happened so far:\nshort"
+    note = next(text for text in contents(parts[1]) if text.startswith("["))
+    assert contents(parts[1]) == ["3+1?", "", note, "", "4", "", "4"]
+    assert contents(parts[2]) == ["3+1?", summary, "", note, "", "4", "4"]
+    assert DROPPED.startswith(note.partition(" [cut: ")[0]) and note != DROPPED
+
+
 def test_a_text_is_counted_once_while_a_conversation_grows():
     counted: list[str] = []
     enter(EpisodeContext(count_tokens=lambda text: counted.append(text) or 1))
