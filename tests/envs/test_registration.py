@@ -44,7 +44,10 @@ print("known" if "hello" in agent_rl.envs.ENVIRONMENTS else "unknown")
 env = gymnasium.make("agent_rl/Hello-v0", greeting="hi")
 env.reset(seed=0)
 print(env.step({"role": "assistant", "content": "hi"})[1])
-print(agent_rl.envs.registration.summary("broken"))
+try:
+    agent_rl.make("broken")
+except agent_rl.core.errors.UserError as error:
+    print(error)
 """
 
 
