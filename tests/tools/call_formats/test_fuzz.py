@@ -34,4 +34,4 @@ def test_damaged_calls_are_read_as_a_valid_message(name):
         seen["calls"] += "tool_calls" in message
         seen["invalid"] += "invalid_tool_calls" in message
         seen["neither"] += not message.keys() & {"tool_calls", "invalid_tool_calls"}
-    assert min(seen.values()) > TEXTS // 20  # the texts are neither all sound nor all beyond recognition
+    assert min(seen.values()) > TEXTS // 50  # the texts are neither all sound nor all beyond recognition
