@@ -10,7 +10,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from agent_rl.clients.openai import ChatClient
 from agent_rl.core.deadlines import waiting_for
 from agent_rl.core.errors import UserError
-from agent_rl.core.message import Message
+from agent_rl.core.message import Message, text_of
 from agent_rl.core.outcome import EpisodeError, InfrastructureError
 from agent_rl.core.settings import Settings
 from agent_rl.core.threads import service_loop
@@ -53,7 +53,7 @@ class Endpoint(Settings):
 
     async def _said(self, messages: Sequence[Message]) -> str:
         completion = await self._client().complete(messages, [], self.parameters, seconds=self.seconds)
-        return completion.message["content"]
+        return text_of(completion.message)
 
     def _client(self) -> ChatClient:
         fields = Endpoint.model_fields

@@ -5,7 +5,7 @@ from typing import Any, cast
 from pydantic import Field, PositiveInt
 
 from agent_rl.core.context import count
-from agent_rl.core.message import Message, assistant, system, user
+from agent_rl.core.message import Message, assistant, system, text_of, user
 from agent_rl.core.outcome import BrokenEnvironmentError, InfrastructureError
 from agent_rl.core.settings import Settings
 from agent_rl.core.task import Task
@@ -69,7 +69,7 @@ class SimulatedUser(AgentWrapper):
         self._said = [system(_SYSTEM.format(instructions=instructions, mark=self._mark))]
         self._answers = 0
         if messages and messages[-1]["role"] == "user":
-            self._said += [user(_OPENING), assistant(messages[-1]["content"])]
+            self._said += [user(_OPENING), assistant(text_of(messages[-1]))]
             return messages, info
         first = await self._answer(_OPENING)
         if first is None:
@@ -84,7 +84,7 @@ class SimulatedUser(AgentWrapper):
         answer = None
         if self._answers < self.options.turns:
             self._answers += 1
-            answer = await self._answer(action["content"] or _SILENCE)
+            answer = await self._answer(text_of(action) or _SILENCE)
         if answer is None:
             observation, reward, terminated, truncated, info = await super().astep(action)
             return observation, reward, terminated, truncated or not terminated, info

@@ -9,8 +9,8 @@ from pydantic import Field, InstanceOf, PositiveFloat, model_validator
 
 from agent_rl.core.errors import UserError
 from agent_rl.core.settings import Settings
-from agent_rl.tools.mcp.session import McpSession
 from agent_rl.tools import ToolPolicy
+from agent_rl.tools.mcp.session import McpSession
 
 
 class McpServer(Settings):
