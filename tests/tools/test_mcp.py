@@ -163,6 +163,7 @@ def http(port: int) -> Iterator[subprocess.Popen[bytes]]:
     process.wait()
 
 
+@pytest.mark.slow
 def test_over_http_a_server_killed_in_mid_call_is_found_again_when_it_is_back(http, port):
     address = f"http://127.0.0.1:{port}/mcp"
     tools = tools_of(McpServer(url=address, policy=ToolPolicy(timeout=30)))
@@ -199,6 +200,7 @@ class Notes(McpEnv):
         return TaskSet([Task("one", ())], split)
 
 
+@pytest.mark.slow
 def test_an_environment_has_the_tools_of_its_servers_and_a_process_for_each_episode(stdio):
     env = Notes()
     _, info = env.reset(seed=0)
