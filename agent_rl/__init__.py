@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 SHIPPED_ENVIRONMENTS = {"search": ("agent_rl/Search-v0", "agent_rl.envs.search:Search")}
 """Name, Gymnasium's id and home of the environments that come with the package."""
 
-for _id, _entry in SHIPPED_ENVIRONMENTS.values():
+ADAPTERS = {
+    "gymnasium": ("agent_rl/Gymnasium-v0", "agent_rl.envs.adapters.gymnasium:Gymnasium"),
+}
+"""Alike, of those that bring the environments of another library; most need settings or that library to be made."""
+
+for _id, _entry in (SHIPPED_ENVIRONMENTS | ADAPTERS).values():
     gymnasium.register(id=_id, entry_point=_entry)
 
 _HOMES = {

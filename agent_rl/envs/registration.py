@@ -11,13 +11,13 @@ from typing import Any
 import gymnasium
 from pydantic import ValidationError
 
-from agent_rl import SHIPPED_ENVIRONMENTS
+from agent_rl import ADAPTERS, SHIPPED_ENVIRONMENTS
 from agent_rl.core.errors import UserError, nearest
 from agent_rl.core.registry import Registry
 from agent_rl.envs.base import AgentEnv
 
 ENVIRONMENTS: Registry[type[AgentEnv] | str] = Registry("environment")
-for _name, (_, _entry) in SHIPPED_ENVIRONMENTS.items():
+for _name, (_, _entry) in (SHIPPED_ENVIRONMENTS | ADAPTERS).items():
     ENVIRONMENTS.register(_name, _entry)
 
 
