@@ -24,6 +24,7 @@ SHIPPED_ENVIRONMENTS = {"search": ("agent_rl/Search-v0", "agent_rl.envs.search:S
 
 ADAPTERS = {
     "gymnasium": ("agent_rl/Gymnasium-v0", "agent_rl.envs.adapters.gymnasium:Gymnasium"),
+    "verl": ("agent_rl/Verl-v0", "agent_rl.envs.adapters.verl:Verl"),
 }
 """Alike, of those that bring the environments of another library; most need settings or that library to be made."""
 
