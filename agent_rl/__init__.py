@@ -24,6 +24,8 @@ SHIPPED_ENVIRONMENTS = {"search": ("agent_rl/Search-v0", "agent_rl.envs.search:S
 
 ADAPTERS = {
     "gymnasium": ("agent_rl/Gymnasium-v0", "agent_rl.envs.adapters.gymnasium:Gymnasium"),
+    "openenv": ("agent_rl/OpenEnv-v0", "agent_rl.envs.adapters.openenv:OpenEnv"),
+    "skyrl_gym": ("agent_rl/SkyRLGym-v0", "agent_rl.envs.adapters.skyrl_gym:SkyRLGym"),
     "verl": ("agent_rl/Verl-v0", "agent_rl.envs.adapters.verl:Verl"),
 }
 """Alike, of those that bring the environments of another library; most need settings or that library to be made."""

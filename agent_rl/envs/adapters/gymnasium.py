@@ -7,16 +7,17 @@ import gymnasium
 from pydantic import Field, PositiveInt, create_model
 
 from agent_rl.core.context import count
-from agent_rl.core.errors import UserError, nearest
-from agent_rl.core.message import Message, system, tool_call, tool_result, user
+from agent_rl.core.errors import UserError
+from agent_rl.core.message import system, user
 from agent_rl.core.settings import Settings
 from agent_rl.core.task import Task, TaskSet
 from agent_rl.core.threads import in_thread
 from agent_rl.envs.adapters import texts
 from agent_rl.envs.adapters.actions import Actions, IllegalActionError
-from agent_rl.envs.base import StepResult
-from agent_rl.envs.tool_env import ToolEnv
+from agent_rl.envs.adapters.stepped import OVER, SteppedEnv, seeded_tasks
 from agent_rl.tools.tool import Tool
+
+_MARK = "action:"
 
 
 class GymnasiumSettings(Settings):
@@ -36,7 +37,7 @@ class GymnasiumSettings(Settings):
     """Tasks of the split "test": the odd seeds from 1."""
 
 
-class Gymnasium(ToolEnv):
+class Gymnasium(SteppedEnv):
     """Any environment of Gymnasium, played in words (env.id=FrozenLake-v1)."""
 
     Settings = GymnasiumSettings
@@ -55,15 +56,11 @@ class Gymnasium(ToolEnv):
         names = texts.action_names(cls, int(space.start), int(space.n)) if discrete else {}  # type: ignore[attr-defined]
         self._actions = Actions(space, names)
         self._act = self._tool()
-        self._reward, self._terminated, self._truncated, self._mask = 0.0, False, False, None
+        self._mask: Any = None
 
     def tasks(self, split: str) -> TaskSet:
         """Return a task for each seed of `split`; the first messages are made at the reset."""
-        if split not in ("train", "test"):
-            raise UserError(f"unknown split '{split}'{nearest(split, ('train', 'test'))} (there are: train, test)")
-        size, first = (self.settings.train, 0) if split == "train" else (self.settings.test, 1)
-        seeds = range(first, first + 2 * size, 2)
-        return TaskSet([Task(f"seed-{seed}", (), data={"seed": seed}) for seed in seeds], split)
+        return seeded_tasks(split, self.settings.train, self.settings.test)
 
     def tools(self) -> list[Tool]:
         """Return the tool `act`, unless the agent acts by text."""
@@ -71,47 +68,33 @@ class Gymnasium(ToolEnv):
 
     def setup(self, task: Task) -> None:
         """Reset the environment with the task's seed."""
+        super().setup(task)
         observed, info = self._env.reset(seed=task.data["seed"])
-        self._terminated = self._truncated = False
         shown = self._shown(observed, info)
         self.messages = [system(self._told()), user(shown)]
 
-    async def astep(self, action: Message) -> StepResult:
-        """Play the actions of one turn in their order; the reward is Gymnasium's, summed over them."""
-        self._reward = 0.0
-        answers = await self._replies(action)
-        self.messages += [action, *answers]
-        return answers, self._reward, self._terminated, self._truncated, {"components": {}}
+    async def spoken(self, content: str) -> str:
+        """Take the action that a message without a call says, where the agent acts by text."""
+        if self.settings.says == "tool":
+            return self.GO_ON
+        marked = content.casefold().rfind(_MARK)
+        return await in_thread(lambda: self._play(content[marked + len(_MARK) :] if marked >= 0 else content))
 
     def close(self) -> None:
         """Close the environment of Gymnasium."""
         self._env.close()
 
-    async def _replies(self, action: Message) -> list[Message]:
-        if self.settings.says == "text":
-            content = action["content"]
-            said = content[content.casefold().rfind("action:") + len("action:") :] if _marked(content) else content
-            return [user(await in_thread(lambda: self._play(said.strip())))]
-        calls, invalid = action.get("tool_calls", []), action.get("invalid_tool_calls", [])
-        if not calls and not invalid:
-            return [user("Error: call the tool act to go on.")]
-        answers = [await self._answer(call) for call in calls]  # one after the other: each changes the game
-        errors = (
-            tool_result(f"Error: {bad['error']}", tool_call("", {}, len(calls) + i)) for i, bad in enumerate(invalid)
-        )
-        return [*answers, *errors]
-
     def _play(self, action: Any) -> str:
         """Take one action and return what is seen then; an illegal one is answered and changes nothing."""
-        if self._terminated or self._truncated:
-            return "Error: the game is over; this action was not taken."
+        if self.over:
+            return OVER
         try:
             legal = self._actions.read(action, self._mask)
         except IllegalActionError as error:
             count("illegal_actions")
             return f"Error: {error}"
-        observed, reward, self._terminated, self._truncated, info = self._env.step(legal)
-        self._reward += float(reward)
+        observed, reward, self.terminated, self.truncated, info = self._env.step(legal)
+        self.gained += float(reward)
         return self._shown(observed, info)
 
     def _shown(self, observed: Any, info: dict[str, Any]) -> str:
@@ -119,7 +102,7 @@ class Gymnasium(ToolEnv):
         self._mask = info.get("action_mask")
         drawn = self._env.render() if self._env.render_mode == "ansi" else None
         shown = texts.frame(drawn) if isinstance(drawn, str) else texts.value(observed)
-        if self._mask is None or self._terminated or self._truncated:
+        if self._mask is None or self.over:
             return shown
         return f"{shown}\nLegal actions: {self._actions.listed(self._mask)}"
 
@@ -134,10 +117,6 @@ class Gymnasium(ToolEnv):
     def _tool(self) -> Tool:
         arguments = create_model("act_arguments", __config__={"extra": "forbid"}, action=(self._actions.kind, ...))
         return Tool("act", f"Take an action: {self._actions.listed()}", arguments, self._play)
-
-
-def _marked(content: str) -> bool:
-    return "action:" in content.casefold()
 
 
 def _made(settings: GymnasiumSettings) -> gymnasium.Env[Any, Any]:

@@ -43,14 +43,19 @@ def _parquet(file: Path) -> list[Row]:
     return rows
 
 
+def check_split(split: str) -> None:
+    """Raise `UserError` unless `split` is "train" or "test"."""
+    if split not in ("train", "test"):
+        raise UserError(f"unknown split '{split}'{nearest(split, ('train', 'test'))} (there are: train, test)")
+
+
 def split_rows(split: str, train: list[Row], test: list[Row] | None, held_out: float) -> list[Row]:
     """Return the rows of a split; without rows of its own, "test" is the last `held_out` of the training rows.
 
     Raises:
         UserError: There is no such split, or there are too few rows to hold one out.
     """
-    if split not in ("train", "test"):
-        raise UserError(f"unknown split '{split}'{nearest(split, ('train', 'test'))} (there are: train, test)")
+    check_split(split)
     if test is not None:
         return train if split == "train" else test
     held = max(1, round(held_out * len(train)))

@@ -109,7 +109,7 @@ def test_several_calls_of_a_turn_are_played_in_order_until_the_game_is_over() ->
     env, _ = begun("FrozenLake-v1", kwargs=DRY)
     answers, reward, terminated, _, _ = env.step(act("down", "down", "right", "right", "down", "right", "right"))
     assert (reward, terminated) == (1.0, True)
-    assert answers[-1]["content"] == "Error: the game is over; this action was not taken."
+    assert answers[-1]["content"] == "Error: the episode is over; this was not done."
 
 
 def test_plain_text_acts_where_it_is_asked_for() -> None:
