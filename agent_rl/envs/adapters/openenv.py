@@ -15,7 +15,7 @@ from agent_rl.core.task import Task, TaskSet
 from agent_rl.core.threads import in_thread
 from agent_rl.envs.adapters.schema_tool import schema_tool
 from agent_rl.envs.adapters.stepped import OVER, SteppedEnv, seeded_tasks
-from agent_rl.tools.tool import Tool
+from agent_rl.tools.tool import Tool, ToolPolicy
 
 
 class OpenEnvSettings(Settings):
@@ -49,6 +49,7 @@ class OpenEnv(SteppedEnv):
         """
         super().__init__(**settings)
         self._schema = _action_schema(self.settings.url.rstrip("/"))
+        self._policy = ToolPolicy(timeout=self.settings.seconds)
         self._client: Any = None
         self._tools_now: list[Tool] = []
 
@@ -81,7 +82,7 @@ class OpenEnv(SteppedEnv):
         parameters = {key: value for key, value in self._schema.items() if key in ("type", "required", "$defs")}
         description = self._schema.get("description") or "Take an action."
         function = {"name": "act", "description": description, "parameters": parameters | {"properties": fields}}
-        return schema_tool({"type": "function", "function": function}, self._step)
+        return schema_tool({"type": "function", "function": function}, self._step, self._policy)
 
     def _mcp_tools(self) -> list[Tool]:
         listed = self._asked(lambda: self._client.step({"type": "list_tools"})).observation
@@ -92,7 +93,7 @@ class OpenEnv(SteppedEnv):
             return await self._step({"type": "call_tool", "tool_name": tool["name"], "arguments": arguments})
 
         function = {"name": tool["name"], "description": tool["description"], "parameters": tool["input_schema"]}
-        return schema_tool({"type": "function", "function": function}, call)
+        return schema_tool({"type": "function", "function": function}, call, self._policy)
 
     async def _step(self, action: dict[str, Any]) -> str:
         """Take an action and return what is seen then; one that the server refuses is answered."""

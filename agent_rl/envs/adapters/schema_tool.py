@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, create_model
 
-from agent_rl.tools.tool import Tool
+from agent_rl.tools.tool import Tool, ToolPolicy
 
 _TYPES: dict[str, Any] = {
     "string": str,
@@ -31,7 +31,9 @@ class SchemaTool(Tool):
         return self.given
 
 
-def schema_tool(schema: dict[str, Any], function: Callable[[dict[str, Any]], Awaitable[str]]) -> Tool:
+def schema_tool(
+    schema: dict[str, Any], function: Callable[[dict[str, Any]], Awaitable[str]], policy: ToolPolicy | None = None
+) -> Tool:
     """Return the tool that `schema` (OpenAI format) describes and `function` answers.
 
     The types, the choices and the presence of the arguments are checked, what is inside of lists and objects is not.
@@ -39,6 +41,7 @@ def schema_tool(schema: dict[str, Any], function: Callable[[dict[str, Any]], Awa
     Args:
         schema: `{"type": "function", "function": {"name": …, "description": …, "parameters": …}}`.
         function: Receives the arguments that the agent gave, and returns the answer.
+        policy: How the tool may be used; left out, the default one.
     """
     described = schema["function"]
     parameters: dict[str, Any] = described.get("parameters") or {}
@@ -49,7 +52,7 @@ def schema_tool(schema: dict[str, Any], function: Callable[[dict[str, Any]], Awa
         return await function({names[int(key[1:])]: value for key, value in given.items() if value is not _ABSENT})
 
     model = _model(parameters, names)
-    return SchemaTool(described["name"], described.get("description", ""), model, call, given=schema)
+    return SchemaTool(described["name"], described.get("description", ""), model, call, policy or ToolPolicy(), schema)
 
 
 def _model(parameters: dict[str, Any], names: list[str]) -> type[BaseModel]:

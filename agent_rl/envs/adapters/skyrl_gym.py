@@ -82,7 +82,12 @@ class SkyRLGym(AgentEnv):
         name = self.settings.id or task.data.get("env_class")
         if not name:
             raise UserError(f"env.id is not set, and row {task.id} has no env_class")
-        return found(name, "env.id")(**given) if ":" in name else skyrl_gym.make(name, **given)
+        if ":" in name:
+            return found(name, "env.id")(**given)
+        try:
+            return skyrl_gym.make(name, **given)
+        except skyrl_gym.error.Error as error:
+            raise UserError(f"env.id={name}: {error}") from error
 
 
 def _messages(given: Any) -> list[Message]:
