@@ -26,6 +26,7 @@ ADAPTERS = {
     "gymnasium": ("agent_rl/Gymnasium-v0", "agent_rl.envs.adapters.gymnasium:Gymnasium"),
     "openenv": ("agent_rl/OpenEnv-v0", "agent_rl.envs.adapters.openenv:OpenEnv"),
     "skyrl_gym": ("agent_rl/SkyRLGym-v0", "agent_rl.envs.adapters.skyrl_gym:SkyRLGym"),
+    "verifiers": ("agent_rl/Verifiers-v0", "agent_rl.envs.adapters.verifiers:Verifiers"),
     "verl": ("agent_rl/Verl-v0", "agent_rl.envs.adapters.verl:Verl"),
 }
 """Alike, of those that bring the environments of another library; most need settings or that library to be made."""
