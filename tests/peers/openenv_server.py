@@ -74,9 +74,9 @@ def mcp_app() -> Any:
         def state(self) -> State:
             return State()
 
-    return create_fastapi_app(Adder, CallToolAction, CallToolObservation, max_concurrent_envs=8)
+    return create_fastapi_app(Adder, CallToolAction, CallToolObservation, max_concurrent_envs=64)
 
 
 if __name__ == "__main__":
-    app = mcp_app() if sys.argv[2] == "mcp" else create_fastapi_app(GuessNumber, Guess, Hint, max_concurrent_envs=8)
+    app = mcp_app() if sys.argv[2] == "mcp" else create_fastapi_app(GuessNumber, Guess, Hint, max_concurrent_envs=64)
     uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning")
