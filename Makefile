@@ -15,7 +15,11 @@ SGLANG := .venv-sglang
 SGLANG_STAMP := $(SGLANG)/.installed
 SGLANG_TESTS := tests/sglang_cpu
 
-.PHONY: install demo test test-fast test-sglang lint types
+PEERS := .venv-peers
+PEERS_STAMP := $(PEERS)/.installed
+PEERS_TESTS := tests/peers
+
+.PHONY: install demo test test-fast test-sglang test-peers lint types
 
 install: $(STAMP)
 
@@ -34,6 +38,7 @@ demo: install
 test: install lint types
 	$(PYTEST)
 	$(MAKE) test-sglang
+	$(MAKE) test-peers
 
 test-fast: install
 	$(PYTEST) -m 'not slow'
@@ -52,6 +57,16 @@ $(SGLANG_STAMP): pyproject.toml constraints.txt $(wildcard $(SGLANG_TESTS)/requi
 	printf '%s\n' '$(abspath $(SGLANG_TESTS)/shim)' 'import torchvision_without_cuda' \
 		> "$$($(SGLANG)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/sglang_cpu.pth"
 	touch $(SGLANG_STAMP)
+
+# The adapters against the libraries that they adapt, in an environment of their own; see $(PEERS_TESTS)/README.md.
+test-peers: $(PEERS_STAMP)
+	$(PEERS)/bin/python -m pytest --confcutdir=$(PEERS_TESTS) $(PEERS_TESTS)
+
+$(PEERS_STAMP): pyproject.toml $(PEERS_TESTS)/requirements.txt
+	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $(PEERS_TESTS)/requirements.txt
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	touch $(PEERS_STAMP)
 
 lint: install
 	$(BIN)/ruff check .

@@ -27,7 +27,16 @@ if TYPE_CHECKING:
 SHIPPED_ENVIRONMENTS = {"search": ("agent_rl/Search-v0", "agent_rl.envs.search:Search")}
 """Name, Gymnasium's id and home of the environments that come with the package."""
 
-for _id, _entry in SHIPPED_ENVIRONMENTS.values():
+ADAPTERS = {
+    "gymnasium": ("agent_rl/Gymnasium-v0", "agent_rl.envs.adapters.gymnasium:Gymnasium"),
+    "openenv": ("agent_rl/OpenEnv-v0", "agent_rl.envs.adapters.openenv:OpenEnv"),
+    "skyrl_gym": ("agent_rl/SkyRLGym-v0", "agent_rl.envs.adapters.skyrl_gym:SkyRLGym"),
+    "verifiers": ("agent_rl/Verifiers-v0", "agent_rl.envs.adapters.verifiers:Verifiers"),
+    "verl": ("agent_rl/Verl-v0", "agent_rl.envs.adapters.verl:Verl"),
+}
+"""Alike, of those that bring the environments of another library; most need settings or that library to be made."""
+
+for _id, _entry in (SHIPPED_ENVIRONMENTS | ADAPTERS).values():
     gymnasium.register(id=_id, entry_point=_entry)
 
 _HOMES = {

@@ -14,7 +14,7 @@ from typing import Any
 import gymnasium
 from pydantic import ValidationError
 
-from agent_rl import SHIPPED_ENVIRONMENTS
+from agent_rl import ADAPTERS, SHIPPED_ENVIRONMENTS
 from agent_rl.core.errors import UserError, nearest
 from agent_rl.core.outcome import told
 from agent_rl.core.registry import Registry
@@ -25,7 +25,7 @@ GROUP = "agent_rl.environments"
 """The group of entry points by which an installed package brings environments."""
 
 ENVIRONMENTS: Registry[type[AgentEnv] | str] = Registry("environment")
-for _name, (_, _entry) in SHIPPED_ENVIRONMENTS.items():
+for _name, (_, _entry) in (SHIPPED_ENVIRONMENTS | ADAPTERS).items():
     ENVIRONMENTS.register(_name, _entry)
 logger = logging.getLogger(__name__)
 
