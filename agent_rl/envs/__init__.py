@@ -3,6 +3,6 @@
 from agent_rl.envs.base import AgentEnv, Demonstration
 from agent_rl.envs.registration import ENVIRONMENTS, make, register_env
 from agent_rl.envs.reward import reward
-from agent_rl.envs.tool_env import ToolEnv
+from agent_rl.envs.tool_env import MalformedPolicy, ToolEnv
 
-__all__ = ["ENVIRONMENTS", "AgentEnv", "Demonstration", "ToolEnv", "make", "register_env", "reward"]
+__all__ = ["ENVIRONMENTS", "AgentEnv", "Demonstration", "MalformedPolicy", "ToolEnv", "make", "register_env", "reward"]

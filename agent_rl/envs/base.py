@@ -113,7 +113,8 @@ class AgentEnv(gymnasium.Env[Observation, Message]):
         """Yield the assistant messages that solve `task`, for `agent-rl check`. Environments that can define it.
 
         Each message is asked for when the one before has been played on this very environment, so that a generator may
-        look at what came of it.
+        look at what came of it. For a task that the environment did not make, as those of a file, it may raise
+        `NotProvidedError`.
         """
         raise NotProvidedError(f"{type(self).__name__} has no solutions")
 

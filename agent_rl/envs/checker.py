@@ -1,7 +1,8 @@
 """`agent-rl check`: prove an environment without a model."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 
 from gymnasium.utils.env_checker import check_env
 
@@ -9,10 +10,11 @@ from agent_rl.core.errors import NotProvidedError
 from agent_rl.core.message import Message
 from agent_rl.core.task import Task
 from agent_rl.envs.base import AgentEnv, Finding
-from agent_rl.envs.scripts import WRONG, malformed, play, play_awaiting
+from agent_rl.envs.scripts import WRONG, Step, malformed, play, play_awaiting
 from agent_rl.envs.section import EnvSection
 from agent_rl.envs.tool_env import ToolEnv
 
+Play = Callable[[AgentEnv, Task | None, Iterable[Message]], list[Step]]
 _PLAYED = 50
 _REPEATED = 5
 _SPLITS = ("train", "test")
@@ -31,18 +33,20 @@ def check_environment(section: EnvSection) -> Iterator[Finding]:
 
 
 def _own(section: EnvSection) -> Iterator[Finding]:
-    yield from section.build().check()
+    with closing(section.build()) as env:
+        yield from env.check()
 
 
 def _gymnasium(section: EnvSection) -> Iterator[Finding]:
-    check_env(section.build(), skip_render_check=True)
+    with closing(section.build()) as env:
+        check_env(env, skip_render_check=True)
     yield Finding("gymnasium", True, "gymnasium's own check_env finds nothing wrong")
 
 
 def _tasks(section: EnvSection) -> Iterator[Finding]:
     """Prove that ids are unique, which a task set refuses otherwise, and that no problem is in both splits."""
-    env = section.build()
-    splits = {split: list(env.task_set(split)) for split in _SPLITS}
+    with closing(section.build()) as env:
+        splits = {split: list(env.task_set(split)) for split in _SPLITS}
     seen = ", ".join(f"{len(tasks)} in {split}" for split, tasks in splits.items())
     yield Finding("tasks", True, f"{seen}, ids unique")
     ids, problems = ([set(map(key, tasks)) for tasks in splits.values()] for key in (_id, _problem))
@@ -53,12 +57,11 @@ def _tasks(section: EnvSection) -> Iterator[Finding]:
 
 def _repeatable(section: EnvSection) -> Iterator[Finding]:
     """Play whole episodes three times: twice by the synchronous twins, once by the asynchronous ones."""
-    openings = [json.dumps(section.build().reset(seed=7), default=str) for _ in range(2)]
-    same, twins, messages = openings[0] == openings[1], True, 0
-    for task, script in _scripts(section.build()):
-        first, second = (play(section.build(), task, script) for _ in range(2))
+    same, twins, messages = True, True, 0
+    for task, script in _scripts(section):
+        first, second = (_played(section, play, task, script) for _ in range(2))
         same &= first == second
-        twins &= first == play_awaiting(section.build(), task, script)
+        twins &= first == _played(section, play_awaiting, task, script)
         messages += sum(len(step.observation) for step in first)
     seen = f"the same seed gives the same {messages} messages, rewards and ends"
     yield Finding("repeatable", same, seen if same else "the same seed does not give the same episode")
@@ -66,10 +69,10 @@ def _repeatable(section: EnvSection) -> Iterator[Finding]:
 
 
 def _solutions(section: EnvSection) -> Iterator[Finding]:
-    env = section.build()
-    tasks = _spread(list(env.task_set("test")), _PLAYED)
-    solved = [_reward(env, task, env.solution(task)) - env.best_reward(task) for task in tasks]
-    wrong = [_reward(env, task, [WRONG] * 20) - env.best_reward(task) for task in tasks]
+    with closing(section.build()) as env:
+        tasks = _spread(list(env.task_set("test")), _PLAYED)
+        solved = [_reward(env, task, env.solution(task)) - env.best_reward(task) for task in tasks]
+        wrong = [_reward(env, task, [WRONG] * 20) - env.best_reward(task) for task in tasks]
     full, less = sum(abs(gap) <= _ROUNDING for gap in solved), sum(gap < -_ROUNDING for gap in wrong)
     yield Finding("solution", full == len(tasks), f"{full} of {len(tasks)} get all of the reward")
     yield Finding("wrong answer", less == len(tasks), f"{less} of {len(tasks)} get less")
@@ -77,9 +80,9 @@ def _solutions(section: EnvSection) -> Iterator[Finding]:
 
 def _malformed(section: EnvSection) -> Iterator[Finding]:
     """Play a policy that makes every mistake in calling tools; where there are tools, every call is to be answered."""
-    env = section.build()
-    script = malformed(env)
-    steps = play(env, None, script)[1:]
+    with closing(section.build()) as env:
+        script = malformed(env)
+        steps = play(env, None, script)[1:]
     asked = [len(step.action.get("tool_calls", []) + step.action.get("invalid_tool_calls", [])) for step in steps]
     answered = sum(min(calls, len(step.observation)) for calls, step in zip(asked, steps, strict=True))
     sound = True
@@ -98,15 +101,23 @@ def _closes(section: EnvSection) -> Iterator[Finding]:
     yield Finding("closes", True, "in the middle of an episode, and once more")
 
 
-def _scripts(env: AgentEnv) -> Iterator[tuple[Task | None, Sequence[Message]]]:
-    """Yield episodes to play: solutions where there are any, mistakes otherwise."""
-    try:
-        for task in _spread(list(env.task_set("train")), _REPEATED):
-            script: list[Message] = []
-            _reward(env, task, _noted(env.solution(task), script))
-            yield task, script
-    except NotProvidedError:
-        yield None, malformed(env)
+def _scripts(section: EnvSection) -> list[tuple[Task | None, list[Message]]]:
+    """Return episodes to play: a series of mistakes, and solutions where there are any."""
+    with closing(section.build()) as env:
+        scripts: list[tuple[Task | None, list[Message]]] = [(None, malformed(env))]
+        try:
+            for task in _spread(list(env.task_set("train")), _REPEATED):
+                script: list[Message] = []
+                _reward(env, task, _noted(env.solution(task), script))
+                scripts.append((task, script))
+        except NotProvidedError:
+            return scripts
+        return scripts
+
+
+def _played(section: EnvSection, by: Play, task: Task | None, script: list[Message]) -> list[Step]:
+    with closing(section.build()) as env:
+        return by(env, task, script)
 
 
 def _noted(actions: Iterable[Message], into: list[Message]) -> Iterator[Message]:

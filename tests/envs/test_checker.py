@@ -6,6 +6,7 @@ import pytest
 
 from agent_rl.envs.base import Finding
 from agent_rl.envs.checker import check_environment
+from agent_rl.envs.registration import environment
 from agent_rl.envs.section import EnvSection
 
 ENVIRONMENTS = """
@@ -88,6 +89,18 @@ class Drifts(Good):
     async def astep(self, action):
         observation, *rest = await super().astep(action)
         return [*observation, user(str(time.perf_counter_ns()))], *rest
+
+
+class Counted(Good):
+    made, closed = set(), set()
+
+    def __init__(self, **settings):
+        super().__init__(**settings)
+        self.number = len(self.made)
+        self.made.add(self.number)
+
+    def close(self):
+        self.closed.add(self.number)
 
 
 class ClosesOnce(Good):
@@ -183,6 +196,13 @@ def test_an_environment_that_raises_is_told_the_exception_by_every_check_that_me
     assert failed(file, "RaisesInReset") == {"gymnasium", "repeatable", "solutions", "malformed", "closes"}
     assert found["repeatable"].seen == "RuntimeError: no reset today"
     assert found["splits"].passed
+
+
+def test_every_environment_that_was_made_is_closed(file):
+    cls = environment(f"{file}:Counted")
+    assert failed(file, "Counted") == set()
+    assert cls.made == cls.closed
+    assert len(cls.made) > 10
 
 
 @pytest.mark.parametrize("name", ["Unsolved", "Plain"])

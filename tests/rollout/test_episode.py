@@ -118,10 +118,10 @@ def test_what_infrastructure_fails_is_a_failure_and_never_a_reward(adder, render
 
 
 def test_what_the_environment_raises_is_the_environments_failure(adder, renderer, monkeypatch):
-    def broken(self, action: object) -> float:
+    def broken(self) -> list[object]:
         raise KeyError("oops")
 
-    monkeypatch.setattr(adder, "_score", broken)
+    monkeypatch.setattr(adder, "rewards", broken)
     trajectory = play(adder(), ScriptedEngine(script(renderer, assistant("7"))), renderer)
     assert trajectory.failure.cause is Cause.ENVIRONMENT
     assert "KeyError" in trajectory.failure.message
