@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from agent_rl.core.deadlines import Overdue, within
+from agent_rl.core.deadlines import Excuse, Overdue, within
 from agent_rl.core.virtual_time import VirtualTimeLoop
 
 
@@ -48,3 +48,33 @@ def test_work_that_fails_as_its_caller_is_cancelled_leaves_no_complaint(caplog):
         run(cancelled())
         gc.collect()
     assert caplog.text == ""
+
+
+def test_waits_for_a_place_that_overlap_count_once_and_what_was_lost_counts_beside():
+    async def work() -> float:
+        excuse = Excuse()
+
+        async def wait(before: float, seconds: float) -> None:
+            await asyncio.sleep(before)
+            with excuse.queueing():
+                await asyncio.sleep(seconds)
+
+        await asyncio.gather(wait(0, 10), wait(5, 10), wait(20, 1))
+        excuse.forgive(4)
+        await asyncio.sleep(100)
+        return excuse()
+
+    assert run(work()) == pytest.approx(20)
+
+
+def test_a_deadline_is_moved_by_a_wait_for_a_place_and_by_nothing_else():
+    excuse = Excuse()
+
+    async def work(after: float) -> None:
+        with excuse.queueing():
+            await asyncio.sleep(100)
+        await asyncio.sleep(after)
+
+    run(within(5, work(4), excuse))
+    with pytest.raises(Overdue):
+        run(within(5, work(6), excuse))

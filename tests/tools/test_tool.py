@@ -3,15 +3,20 @@
 import asyncio
 import dataclasses
 import enum
+import json
 import threading
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
-from pydantic import BaseModel
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, Field
 
+from agent_rl import make
 from agent_rl.core.message import Message, ToolCall, tool_call
 from agent_rl.core.outcome import BrokenEnvironmentError, Cause, InfrastructureError
 from agent_rl.tools import Tool, ToolPolicy, tool
+from agent_rl.tools.schema import described_arguments
 
 
 class Colour(enum.Enum):
@@ -74,6 +79,56 @@ def test_the_schema_comes_from_the_type_hints_without_generated_titles():
             "type": "object",
         },
     }
+
+
+@tool
+def lend(
+    title: str,
+    days: Annotated[int, "How long.", Field(ge=1)] = 14,
+    to: Annotated[str, Field(description="Who reads it.")] = "me",
+    shelf: str = "",
+    note: str = "",
+) -> str:
+    """Lend a book.
+
+    Args:
+        title (str): The title, or
+            a part of it: any part.
+        days: Not this, because the annotation says it.
+        to: Not this either.
+        shelf: Where it stands.
+
+    Returns:
+        note: A line.
+    """
+    return f"{title} {days}"
+
+
+def test_parameters_are_described_by_their_annotation_or_else_by_the_docstring():
+    function = lend.schema()["function"]
+    assert function["description"] == "Lend a book."
+    assert function["parameters"]["properties"] == {
+        "title": {"description": "The title, or a part of it: any part.", "type": "string"},
+        "days": {"default": 14, "description": "How long.", "minimum": 1, "type": "integer"},
+        "to": {"default": "me", "description": "Who reads it.", "type": "string"},
+        "shelf": {"default": "", "description": "Where it stands.", "type": "string"},
+        "note": {"default": "", "type": "string"},
+    }
+    assert "greater than or equal to 1" in ask(lend, {"title": "x", "days": 0})["content"]
+
+
+@given(st.text(alphabet=" \n\tArgs:abc(*){}", max_size=200))
+def test_any_docstring_is_read(text):
+    described = described_arguments(f"Do.\n\nArgs:\n{text}")
+    assert all("\n" not in said for said in described.values())
+
+
+def test_the_schema_that_the_shipped_model_was_trained_on_is_what_it_was():
+    shown = json.dumps([offered.schema() for offered in make("search").tools()])
+    assert shown == (
+        '[{"type": "function", "function": {"name": "search", "description": "Find a fact.", "parameters": '
+        '{"properties": {"query": {"type": "string"}}, "required": ["query"], "type": "object"}}}]'
+    )
 
 
 def test_arguments_arrive_as_the_types_that_the_function_asks_for():
