@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from agent_rl.envs.tool_env import ToolEnv
     from agent_rl.tools.tool import Tool, ToolPolicy, tool
 
-SHIPPED_ENVIRONMENTS = {"search": ("agent_rl/Search-v0", "agent_rl.envs.search:Search")}
+SHIPPED_ENVIRONMENTS = {
+    "search": ("agent_rl/Search-v0", "agent_rl.envs.search:Search"),
+    "sql": ("agent_rl/Sql-v0", "agent_rl.envs.sql:Sql"),
+}
 """Name, Gymnasium's id and home of the environments that come with the package."""
 
 for _id, _entry in SHIPPED_ENVIRONMENTS.values():
