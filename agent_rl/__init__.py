@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SHIPPED_ENVIRONMENTS = {
     "search": ("agent_rl/Search-v0", "agent_rl.envs.search:Search"),
+    "math": ("agent_rl/Math-v0", "agent_rl.envs.math:Math"),
+    "shop": ("agent_rl/Shop-v0", "agent_rl.envs.shop:Shop"),
     "sql": ("agent_rl/Sql-v0", "agent_rl.envs.sql:Sql"),
 }
 """Name, Gymnasium's id and home of the environments that come with the package."""
