@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SHIPPED_ENVIRONMENTS = {
     "search": ("agent_rl/Search-v0", "agent_rl.envs.search:Search"),
+    "household": ("agent_rl/Household-v0", "agent_rl.envs.household:Household"),
     "math": ("agent_rl/Math-v0", "agent_rl.envs.math:Math"),
     "shop": ("agent_rl/Shop-v0", "agent_rl.envs.shop:Shop"),
     "sql": ("agent_rl/Sql-v0", "agent_rl.envs.sql:Sql"),

@@ -48,7 +48,7 @@ class Math(ToolEnv):
 
     @reward
     def correct(self) -> float:
-        """1 when the last `\\boxed{}`, or what follows `Answer:`, equals the gold answer, else 0."""
+        r"""1 when the last `\boxed{}`, or what follows `Answer:`, equals the gold answer, else 0."""
         return float(self._right)
 
     def tasks(self, split: str) -> TaskSet:
@@ -65,14 +65,14 @@ class Math(ToolEnv):
 
 
 def final_answer(text: str) -> str:
-    """Return what stands in the last complete `\\boxed{}`, else what follows the last `Answer:`, else ""."""
+    r"""Return what stands in the last complete `\boxed{}`, else what follows the last `Answer:`, else ""."""
     for match in reversed(list(re.finditer(r"\\(?:boxed|fbox)\s*\{", text))):
         depth = 1
         for place in range(match.end(), len(text)):
             depth += {"{": 1, "}": -1}.get(text[place], 0)
             if depth == 0:
                 return text[match.end() : place]
-    before, found, after = text.rpartition("Answer:")
+    _, found, after = text.rpartition("Answer:")
     return after.strip() if found else ""
 
 

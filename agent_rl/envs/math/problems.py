@@ -18,7 +18,7 @@ def problem(kind: Kind, level: int, rng: Random) -> Problem:
 
 
 def latex(value: int | Fraction) -> str:
-    """Return a number in LaTeX: `3`, or `-\\frac{2}{5}`."""
+    r"""Return a number in LaTeX: `3`, or `-\frac{2}{5}`."""
     value = Fraction(value)
     if value.denominator == 1:
         return str(value.numerator)

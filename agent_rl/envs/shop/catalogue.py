@@ -7,7 +7,7 @@ from random import Random
 from agent_rl.core.seeds import derive
 
 Options = dict[str, tuple[str, ...]]
-_BRANDS = "Alder Brook Cinder Dorset Ember Fable Grove Hollow Indigo Juniper Kestrel Lumen Morrow Nettle Orbit".split()
+_BRANDS = ("Alder", "Brook", "Cinder", "Dorset", "Ember", "Fable", "Grove", "Hollow", "Kestrel", "Lumen", "Orbit")
 _SIZES = ("small", "medium", "large")
 _COLOURS = ("black", "white", "red", "blue", "green", "grey")
 

@@ -33,26 +33,29 @@ class ShopSettings(GeneratedSettings):
 
 
 class Shop(ToolEnv):
-    """A catalogue to search, pages to open, options to choose, and one purchase that is scored."""
+    """A catalogue to search, pages to open, options to choose, and one purchase that is scored.
+
+    The tools are asynchronous without awaiting, so that the calls of a turn happen one after the other, in order.
+    """
 
     Settings = ShopSettings
     settings: ShopSettings
     product: Product | None
     chosen: dict[str, str]
-    bought: bool
+    purchase: tuple[Product, dict[str, str]] | None
 
     def setup(self, task: Task) -> None:
         """Begin with no page open."""
-        self.product, self.chosen, self.bought = None, {}, False
+        self.product, self.chosen, self.purchase = None, {}, None
 
     @tool
-    def search(self, query: str) -> str:
+    async def search(self, query: str) -> str:
         """Find products."""
         found = _index(self.settings.seed, self.settings.products).search(query, self.settings.results)
         return "\n".join(found) or "Nothing found."
 
     @tool
-    def open(self, product: str) -> str:
+    async def open(self, product: str) -> str:
         """Open the page of a product by its id."""
         products = catalogue(self.settings.seed, self.settings.products)
         name = product.strip().strip("[]").upper()
@@ -62,7 +65,7 @@ class Shop(ToolEnv):
         return self.product.page
 
     @tool
-    def choose(self, option: str, value: str) -> str:
+    async def choose(self, option: str, value: str) -> str:
         """Choose an option of the open product."""
         if self.product is None:
             return "Error: no product is open"
@@ -75,23 +78,23 @@ class Shop(ToolEnv):
         return f"Chosen: {', '.join(f'{name} = {chosen}' for name, chosen in self.chosen.items())}"
 
     @tool
-    def buy(self) -> str:
+    async def buy(self) -> str:
         """Buy the open product as chosen. This ends the episode."""
         if self.product is None:
             return "Error: no product is open"
+        if self.purchase is not None:
+            return "Error: you can buy once"
         missing = [name for name in self.product.options if name not in self.chosen]
         if missing:
             return f"Error: choose first: {', '.join(missing)}"
-        self.bought = True
+        self.purchase = self.product, dict(self.chosen)
         self.finish()
         return f"You bought [{self.product.id}] for {dollars(self.product.price)}."
 
     @reward
     def fit(self, task: Task) -> float:
         """The share of the wishes that the purchase fulfils, by WebShop's formula; 0 without a purchase."""
-        if not self.bought or self.product is None:
-            return 0.0
-        return score(Wish(**task.data["wish"]), self.product, self.chosen)
+        return score(Wish(**task.data["wish"]), *self.purchase) if self.purchase else 0.0
 
     def tasks(self, split: str) -> TaskSet:
         """Return the instructions of "train" or "test"; each can be fulfilled entirely."""

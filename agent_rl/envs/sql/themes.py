@@ -113,7 +113,8 @@ THEMES = (
     ),
 )
 
-NAMES = tuple(
-    "Ada Ben Cleo Dario Elif Femi Greta Hugo Ines Jun Kofi Lena Milo Nora Omar Pia Quinn Rosa Sami Tara Umar Vera Wim "
-    "Xenia Yara Zeno".split()
-)
+_NAMES = """
+    Ada Ben Cleo Dario Elif Femi Greta Hugo Ines Jun Kofi Lena Milo Nora Omar Pia Quinn Rosa Sami Tara Umar Vera Wim
+    Xenia Yara Zeno
+"""
+NAMES = tuple(_NAMES.split())
