@@ -17,6 +17,8 @@ from agent_rl.core.outcome import InfrastructureError
 
 LONGEST = 2000
 """Characters of an answer that are looked at; a longer one is wrong."""
+SECONDS = 5
+"""Processor time that one comparison may take, rounded up by less than one second."""
 _PATIENCE = 120.0
 """Seconds without an answer, of a process that is ended after a few of processor time, before the machine is blamed."""
 _FRACTION = re.compile(r"([+-]?)\\[dt]?frac\{(\d{1,40})\}\{(\d{1,40})\}")
@@ -89,7 +91,8 @@ def _as_latex(text: str) -> str:
 class _Judge:
     """A comparing process, started when it is first needed and again when a comparison has ended it."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: int = SECONDS) -> None:
+        self._seconds = seconds
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
 
@@ -121,7 +124,7 @@ class _Judge:
             self._process = None
 
     def _start(self) -> subprocess.Popen[str]:
-        command = [sys.executable, str(Path(__file__).with_name("judge_process.py"))]
+        command = [sys.executable, str(Path(__file__).with_name("judge_process.py")), str(self._seconds)]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
         process = subprocess.Popen(command, text=True, encoding="utf-8", **pipes)  # type: ignore[call-overload]
         if _line(process) != "ready":

@@ -1,8 +1,8 @@
-"""Compares answers with math-verify, in a process of its own: `python judge_process.py`.
+"""Compares answers with math-verify, in a process of its own: `python judge_process.py SECONDS`.
 
 Reads lines of JSON `[gold, answer]` and answers each with `true` or `false`. math-verify bounds its own time by a
 signal, which works in a main thread alone and measures a busy machine's time; here a comparison is bounded by
-processor time, after which the system ends the process, and by memory.
+processor time, SECONDS, after which the system ends the process, and by memory.
 """
 
 import json
@@ -10,8 +10,6 @@ import logging
 import resource
 import sys
 
-SECONDS = 5
-"""Processor time that one comparison may take."""
 _MEMORY = 3 * 2**30
 
 
@@ -19,6 +17,7 @@ def main() -> None:
     """Answer until the input ends."""
     from math_verify import parse, verify
 
+    seconds = int(sys.argv[1])
     logging.disable(logging.CRITICAL)
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -28,7 +27,7 @@ def main() -> None:
     for line in sys.stdin:
         gold, answer = json.loads(line)
         spent = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
-        resource.setrlimit(resource.RLIMIT_CPU, (int(spent) + SECONDS, resource.RLIM_INFINITY))
+        resource.setrlimit(resource.RLIMIT_CPU, (int(spent) + 1 + seconds, resource.RLIM_INFINITY))
         try:
             golds, read = (parse(text, parsing_timeout=None) for text in (gold, answer))
             same = bool(golds and read) and verify(golds, read, timeout_seconds=None)

@@ -9,6 +9,7 @@ from agent_rl.envs.sql.database import Row
 Cell = str | float
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d{1,3})?", re.IGNORECASE)
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
+_BULLET = re.compile(r"[-*]\s+")  # a minus sign stands close to its number
 PLACES = 2
 """Digits after the point to which a number must be right."""
 
@@ -36,7 +37,7 @@ def _readings(answer: str) -> list[list[tuple[Cell, ...]]]:
 
 
 def _pair(text: str) -> tuple[Cell, ...]:
-    return tuple(_cell(part) for part in re.split(r"[=:|]", text.strip().strip("|()-*")))
+    return tuple(_cell(part) for part in re.split(r"[=:|]", _BULLET.sub("", text.strip()).strip("|()*")))
 
 
 def _cell(text: str) -> Cell:
