@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from random import Random
 
+import gymnasium
 import pytest
 
 from agent_rl import ToolEnv, make
@@ -48,8 +49,15 @@ def transcript(messages: list[Message]) -> str:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_check_passes(name):
-    found = list(check_environment(EnvSection(name=name, **FEW)))
+    found = list(check_environment(EnvSection(name=name, train_tasks=20, test_tasks=15)))
     assert [(f.name, f.seen) for f in found if f.passed is not True] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_gymnasium_makes_it_by_its_id(name):
+    env = gymnasium.make(f"agent_rl/{name.capitalize()}-v0", **FEW)
+    observation, info = env.reset(seed=3)
+    assert observation == list(env.unwrapped.tasks("train")[info["task_id"]].messages)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -55,7 +55,7 @@ def test_pairs_are_compared_as_values(answer, right):
     assert matches(answer, [("Oslo", 11 / 3), ("Lima", 1200)], ordered=False) is right
 
 
-VALUES = st.one_of(st.integers(-10_000, 10_000), st.floats(-1e6, 1e6), st.from_regex("[A-Z][a-z]{1,8}", fullmatch=True))
+VALUES = st.one_of(st.integers(-10_000, 10_000), st.floats(-1e6, 1e6), st.sampled_from(["Ada", "blue sky", "Oslo"]))
 
 
 @given(st.lists(st.tuples(VALUES, VALUES), min_size=1, max_size=6), st.booleans())
