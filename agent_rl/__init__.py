@@ -24,7 +24,13 @@ if TYPE_CHECKING:
     from agent_rl.tools.tool import Tool, tool
     from agent_rl.tools.toolset import ToolSet
 
-SHIPPED_ENVIRONMENTS = {"search": ("agent_rl/Search-v0", "agent_rl.envs.search:Search")}
+SHIPPED_ENVIRONMENTS = {
+    "search": ("agent_rl/Search-v0", "agent_rl.envs.search:Search"),
+    "household": ("agent_rl/Household-v0", "agent_rl.envs.household:Household"),
+    "math": ("agent_rl/Math-v0", "agent_rl.envs.math:Math"),
+    "shop": ("agent_rl/Shop-v0", "agent_rl.envs.shop:Shop"),
+    "sql": ("agent_rl/Sql-v0", "agent_rl.envs.sql:Sql"),
+}
 """Name, Gymnasium's id and home of the environments that come with the package."""
 
 ADAPTERS = {

@@ -15,7 +15,7 @@ from agent_rl.core.task import Task, TaskSet
 from agent_rl.core.threads import in_thread
 from agent_rl.envs.adapters.schema_tool import schema_tool
 from agent_rl.envs.adapters.stepped import OVER, SteppedEnv, seeded_tasks
-from agent_rl.tools.tool import Tool, ToolPolicy
+from agent_rl.tools import Tool, ToolPolicy
 
 
 class OpenEnvSettings(Settings):

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, create_model
 
-from agent_rl.tools.tool import Tool, ToolPolicy
+from agent_rl.tools import Tool, ToolPolicy
 
 _TYPES: dict[str, Any] = {
     "string": str,

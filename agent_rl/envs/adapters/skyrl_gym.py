@@ -9,7 +9,7 @@ import gymnasium
 from pydantic import Field, PositiveInt
 
 from agent_rl.core.errors import UserError
-from agent_rl.core.message import Message
+from agent_rl.core.message import Message, text_of
 from agent_rl.core.settings import Settings
 from agent_rl.core.task import Task, TaskSet
 from agent_rl.envs.adapters.rows import Row, found, read_rows, split_rows
@@ -61,7 +61,7 @@ class SkyRLGym(AgentEnv):
 
     def step(self, action: Message) -> StepResult:
         """Hand the text of `action` over; at the end the environment's own metrics are components."""
-        result = self._env.step(action["content"])
+        result = self._env.step(text_of(action))
         done = bool(result["done"])
         components = _numbers(result.get("metadata")) | (_numbers(self._env.get_metrics()) if done else {})
         return _messages(result["observations"]), float(result["reward"]), done, False, {"components": components}

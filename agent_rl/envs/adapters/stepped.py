@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from agent_rl.core.message import Message, tool_call, tool_result, user
+from agent_rl.core.message import Message, text_of, tool_call, tool_result, user
 from agent_rl.core.task import Task, TaskSet
 from agent_rl.envs.adapters.rows import check_split
 from agent_rl.envs.base import StepResult
@@ -43,7 +43,7 @@ class SteppedEnv(ToolEnv):
         for number, bad in enumerate(invalid, len(calls)):
             answers.append(tool_result(f"Error: {bad['error']}", tool_call("", {}, number)))
         if not answers:
-            answers.append(user(await self.spoken(action["content"])))
+            answers.append(user(await self.spoken(text_of(action))))
         self.messages += [action, *answers]
         return answers, self.gained, self.terminated, self.truncated, {"components": {}}
 

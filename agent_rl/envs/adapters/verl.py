@@ -13,7 +13,7 @@ import gymnasium
 from pydantic import Field
 
 from agent_rl.core.errors import UserError
-from agent_rl.core.message import Message
+from agent_rl.core.message import Message, text_of
 from agent_rl.core.outcome import BrokenEnvironmentError, EpisodeError, told
 from agent_rl.core.settings import Settings
 from agent_rl.core.task import Task, TaskSet
@@ -132,7 +132,8 @@ def turns(said: list[Message]) -> int:
 
 def _text(message: Message) -> str:
     thought = message.get("reasoning_content")
-    return message["content"] if thought is None else f"<think>\n{thought}\n</think>\n\n{message['content']}"
+    said = text_of(message)
+    return said if thought is None else f"<think>\n{thought}\n</think>\n\n{said}"
 
 
 def _is_number(value: Any) -> bool:

@@ -7,7 +7,7 @@ from random import Random
 
 from pydantic import Field
 
-from agent_rl.core.errors import UserError, nearest
+from agent_rl.core.errors import NotProvidedError, UserError, nearest
 from agent_rl.core.files import cache_folder
 from agent_rl.core.message import Message, assistant, tool_call
 from agent_rl.core.settings import Settings
@@ -76,6 +76,8 @@ class Search(ToolEnv):
 
     def solution(self, task: Task) -> list[Message]:
         """Return the searches of the task's chain and its answer."""
+        if "chain" not in task.data:
+            raise NotProvidedError(f"task '{task.id}' is not one of the environment's own: its chain is not known")
         searches = [assistant("", [tool_call("search", {"query": hop.query})]) for hop in chain_of(task)]
         return [*searches, assistant(f"Answer: {task.answer}")]
 
