@@ -19,7 +19,12 @@ if TYPE_CHECKING:
     from agent_rl.envs.tool_env import ToolEnv
     from agent_rl.tools.tool import Tool, ToolPolicy, tool
 
-SHIPPED_ENVIRONMENTS = {"search": ("agent_rl/Search-v0", "agent_rl.envs.search:Search")}
+SHIPPED_ENVIRONMENTS = {
+    "countdown": ("agent_rl/Countdown-v0", "agent_rl.envs.countdown:Countdown"),
+    "frozen_lake": ("agent_rl/FrozenLake-v0", "agent_rl.envs.frozen_lake:FrozenLake"),
+    "guess": ("agent_rl/Guess-v0", "agent_rl.envs.guess:Guess"),
+    "search": ("agent_rl/Search-v0", "agent_rl.envs.search:Search"),
+}
 """Name, Gymnasium's id and home of the environments that come with the package."""
 
 for _id, _entry in SHIPPED_ENVIRONMENTS.values():
