@@ -1,4 +1,4 @@
-"""A small model and its tokenizer from nothing: how the shipped tiny model begins."""
+"""A small model and its tokenizer from nothing: how the shipped models begin."""
 
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,8 @@ CONTROL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 TAGS = ("<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>")
 _WORD = r"[\p{L}\p{M}]"
 _PIECES = rf" ?{_WORD}+|\d+|[^\p{{L}}\p{{M}}\d]+?(?= ?{_WORD}|\d|$)"
-"""Words with the space before them, numbers, and what lies between them as one piece: a name is the same tokens wherever
-it follows a space, a number wherever it stands, and the punctuation of a tool call costs one token a run."""
+"""Words with the space before them, numbers, and what lies between as one piece: a name is the same tokens wherever it
+follows a space, a number wherever it stands, and the punctuation of a tool call costs one token a run."""
 
 
 def train_tokenizer(

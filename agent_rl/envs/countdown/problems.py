@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from random import Random
 
+from agent_rl.core.errors import UserError
 from agent_rl.envs.countdown.expressions import ExpressionError, evaluate
+
+_ATTEMPTS = 2000
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,12 @@ def random_expression(rng: Random, numbers: tuple[int, ...], operators: str) -> 
 
 
 def generate(rng: Random, count: int, largest: int, highest: int, operators: str) -> Problem:
-    """Return a problem with `count` numbers from 1 to `largest` and a target from 1 to `highest`."""
-    while True:
+    """Return a problem with `count` numbers from 1 to `largest` and a target from 1 to `highest`.
+
+    Raises:
+        UserError: None is found.
+    """
+    for _ in range(_ATTEMPTS):
         numbers = tuple(rng.randint(1, largest) for _ in range(count))
         solution = random_expression(rng, numbers, operators)
         try:
@@ -43,3 +50,4 @@ def generate(rng: Random, count: int, largest: int, highest: int, operators: str
             continue
         if value.denominator == 1 and 1 <= value <= highest and value not in numbers:
             return Problem(tuple(sorted(numbers)), int(value), solution)
+    raise UserError(f"no target up to {highest} is made of {count} numbers up to {largest} with '{operators}'")
