@@ -25,9 +25,12 @@ if TYPE_CHECKING:
     from agent_rl.tools.toolset import ToolSet
 
 SHIPPED_ENVIRONMENTS = {
-    "search": ("agent_rl/Search-v0", "agent_rl.envs.search:Search"),
+    "countdown": ("agent_rl/Countdown-v0", "agent_rl.envs.countdown:Countdown"),
+    "frozen_lake": ("agent_rl/FrozenLake-v0", "agent_rl.envs.frozen_lake:FrozenLake"),
+    "guess": ("agent_rl/Guess-v0", "agent_rl.envs.guess:Guess"),
     "household": ("agent_rl/Household-v0", "agent_rl.envs.household:Household"),
     "math": ("agent_rl/Math-v0", "agent_rl.envs.math:Math"),
+    "search": ("agent_rl/Search-v0", "agent_rl.envs.search:Search"),
     "shop": ("agent_rl/Shop-v0", "agent_rl.envs.shop:Shop"),
     "sql": ("agent_rl/Sql-v0", "agent_rl.envs.sql:Sql"),
 }

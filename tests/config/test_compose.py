@@ -217,3 +217,21 @@ def test_composing_does_not_depend_on_the_working_folder(tmp_path, monkeypatch):
     Path("env").mkdir()
     Path("env/search.yaml").write_text("name: other\n")
     assert train("env=search").env.name == "search"
+
+
+@pytest.mark.parametrize("command", ["train", "eval"])
+def test_an_environment_brings_limits_that_the_command_line_changes(command):
+    def turns(*words: str) -> int:
+        return validate(
+            {"train": TrainConfig, "eval": EvalConfig}[command], compose(command, words)
+        ).rollout.limits.turns
+
+    assert turns("env=search") == TrainConfig().rollout.limits.turns
+    assert turns("env=guess") == 6
+    assert turns("env=guess", "rollout.limits.turns=9") == 9
+
+
+def test_the_limits_of_an_environment_and_those_of_a_hosted_model_hold_together():
+    config = validate(EvalConfig, compose("eval", ["env=frozen_lake", "engine=openai", "engine.model=m"]))
+    limits = config.rollout.limits
+    assert (limits.turns, limits.turn_tokens, limits.episode_tokens) == (16, 2048, 32768)
