@@ -1,4 +1,4 @@
-"""Loading models and tokenizers: the shipped one, a run's checkpoint, a folder, or a Hugging Face name."""
+"""Loading models and tokenizers: a shipped one, a run's checkpoint, a folder, or a Hugging Face name."""
 
 from pathlib import Path
 
@@ -20,8 +20,8 @@ def resolve(path: str) -> str:
     Raises:
         UserError: `path` looks like a folder and is none, or is a run without a checkpoint.
     """
-    if path == "tiny":
-        return str(SHIPPED)
+    if path in ("tiny", "tiny_games"):
+        return str(SHIPPED.parent / path)
     folder = Path(path)
     if (folder / "run.json").is_file():
         checkpoints = sorted((folder / "checkpoints").glob("step_*/config.json"))

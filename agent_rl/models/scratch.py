@@ -1,4 +1,4 @@
-"""A small model and its tokenizer from nothing: how the shipped tiny model begins."""
+"""A small model and its tokenizer from nothing: how the shipped models begin."""
 
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,9 @@ from agent_rl.core.message import Message
 CONTROL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 TAGS = ("<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>")
 _WORD = r"[\p{L}\p{M}]"
-_PIECES = rf" ?{_WORD}+|[^\p{{L}}\p{{M}}]+?(?= ?{_WORD}|$)"
-"""Words with the space before them, and what lies between words as one piece: a name is the same tokens wherever it
-follows a space, and the punctuation of a tool call costs one token a run."""
+_PIECES = rf" ?{_WORD}+|\d+|[^\p{{L}}\p{{M}}\d]+?(?= ?{_WORD}|\d|$)"
+"""Words with the space before them, numbers, and what lies between as one piece: a name is the same tokens wherever it
+follows a space, a number wherever it stands, and the punctuation of a tool call costs one token a run."""
 
 
 def train_tokenizer(
@@ -46,16 +46,21 @@ def train_tokenizer(
     )
 
 
-def new_model(vocabulary: int, eos_token_id: int, pad_token_id: int, seed: int) -> Qwen3ForCausalLM:
-    """Return a Qwen3 model of 0.85 million parameters (at 512 tokens) with random weights drawn from `seed`."""
+def new_model(
+    vocabulary: int, eos_token_id: int, pad_token_id: int, seed: int, layers: int = 4, width: int = 128
+) -> Qwen3ForCausalLM:
+    """Return a Qwen3 model with random weights drawn from `seed`; by default of 0.85 million parameters (512 tokens).
+
+    `width` is a multiple of 8: there are four heads, and a head's width has to be even.
+    """
     config = Qwen3Config(
         vocab_size=vocabulary,
-        hidden_size=128,
-        intermediate_size=384,
-        num_hidden_layers=4,
+        hidden_size=width,
+        intermediate_size=3 * width,
+        num_hidden_layers=layers,
         num_attention_heads=4,
         num_key_value_heads=2,
-        head_dim=32,
+        head_dim=width // 4,
         max_position_embeddings=1024,
         tie_word_embeddings=True,
         eos_token_id=eos_token_id,

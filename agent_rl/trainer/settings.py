@@ -115,9 +115,13 @@ class DemonstrationSettings(Settings):
     batch: PositiveInt = 16
     """Demonstrations in one step; none is shown twice."""
     from_scratch: bool = False
-    """Begin with random weights of the shipped model's shape and a tokenizer trained on demonstrations."""
+    """Begin with random weights and a tokenizer trained on demonstrations; the defaults are the shape of `tiny`."""
     vocabulary: int = Field(default=512, ge=300)
     """Tokens of the tokenizer made with `from_scratch`."""
+    layers: PositiveInt = 4
+    """Layers of the model made with `from_scratch`."""
+    width: int = Field(default=128, ge=8, multiple_of=8)
+    """Width of the model made with `from_scratch`, shared by its four heads."""
     log_every: PositiveInt = 25
     """Steps between lines in metrics.jsonl."""
 

@@ -82,9 +82,8 @@ def _beginning(config: SftConfig, env: AgentEnv) -> tuple[PreTrainedModel, PreTr
         return load_model(config.model)
     examples = [env.demonstrate(Random(derive(config.seed, "sft/tokenizer", i))) for i in range(_TOKENIZER_TEXTS)]
     tokenizer = train_tokenizer([example.messages for example in examples], examples[0].tools, config.sft.vocabulary)
-    model = new_model(
-        len(tokenizer), tokenizer.eos_token_id, tokenizer.pad_token_id, derive(config.seed, "sft/weights")
-    )
+    seed, shape = derive(config.seed, "sft/weights"), (config.sft.layers, config.sft.width)
+    model = new_model(len(tokenizer), tokenizer.eos_token_id, tokenizer.pad_token_id, seed, *shape)
     model.set_attn_implementation(attention.NAME)
     return model.to(device_of(config.model)), tokenizer
 

@@ -1,22 +1,19 @@
 """The environment `guess`, as it stands in the README, with demonstrations and a solution beside it."""
 
-from agent_rl.core.message import Message, user
-from agent_rl.core.task import Task, TaskSet
-from agent_rl.envs.guess.play import GUESSES, NUMBERS, Demonstrated, verdict
+from agent_rl.core.message import Message
+from agent_rl.core.task import Task
+from agent_rl.envs.guess.play import GUESSES, NUMBERS, Demonstrated, task, verdict
 from agent_rl.envs.reward import reward
 from agent_rl.tools.tool import tool
 
 
 class Guess(Demonstrated):
-    """Find a hidden number among 50 with 6 guesses; only who halves what is left always succeeds."""
+    """Find a hidden number among 30 with 5 guesses; only who halves what is left always succeeds."""
 
-    def tasks(self, split: str) -> TaskSet:
-        """Return every number of 20 ranges: those that begin with an odd number for "train", else with an even one."""
-        pairs = [(low, low + n) for low in range(1 + (split == "test"), 41, 2) for n in range(NUMBERS)]
-        text = "Guess a number from {} to {}."
-        return TaskSet(
-            [Task(f"{low}-{n}", (user(text.format(low, low + NUMBERS - 1)),), str(n)) for low, n in pairs], split
-        )
+    def tasks(self, split: str) -> list[Task]:
+        """Return every number of ten ranges: those that begin with an odd number for "train", else with an even one."""
+        lows = range(1 + (split == "test"), 11, 2)
+        return [task(low, number) for low in lows for number in range(low, low + NUMBERS)]
 
     @tool
     def guess(self, number: int) -> str:
@@ -27,5 +24,5 @@ class Guess(Demonstrated):
 
     @reward
     def found(self, messages: list[Message]) -> float:
-        """1 when one of the first 6 guesses was the number, else 0."""
+        """1 when one of the first 5 guesses was the number, else 0."""
         return float("correct" in [said["content"] for said in messages if said["role"] == "tool"][:GUESSES])

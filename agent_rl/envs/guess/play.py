@@ -1,22 +1,26 @@
 """How `guess` is played: by halving, which always succeeds, and by a player that seldom does."""
 
-import functools
 from collections.abc import Iterator
 from random import Random
 
-from agent_rl.core.message import Message, assistant, tool_call, tool_result
-from agent_rl.core.task import Task, TaskSet
+from agent_rl.core.message import Message, assistant, tool_call, tool_result, user
+from agent_rl.core.task import Task
 from agent_rl.envs.base import Demonstration
 from agent_rl.envs.tool_env import ToolEnv
 
-NUMBERS = 50
+NUMBERS = 30
 """Numbers in a range."""
-GUESSES = 6
-"""Guesses that count; halving finds any of 50 numbers with 6."""
+GUESSES = 5
+"""Guesses that count; halving finds any of 30 numbers with 5."""
 LOWEST = 0.35
 """Probability that the demonstrated player tries the lowest number that is possible."""
 MIDDLE = 0.2
 """Probability that it tries the one in the middle; else it tries any that is possible."""
+
+
+def task(low: int, number: int) -> Task:
+    """Return the task to find `number` in the range that begins with `low`."""
+    return Task(f"{low}-{number}", (user(f"Guess a number from {low} to {low + NUMBERS - 1}."),), str(number))
 
 
 def verdict(number: int, hidden: int) -> str:
@@ -37,9 +41,10 @@ class Demonstrated(ToolEnv):
 
     def demonstrate(self, rng: Random) -> Demonstration:
         """Return an episode of a player that is never wrong about what is possible, but seldom halves it."""
-        task = self._shown[rng.randrange(len(self._shown))]
-        low, high, hidden = *_bounds(task), int(task.answer)
-        messages = list(task.messages)
+        low = rng.randint(1, 10)
+        high = low + NUMBERS - 1
+        hidden = rng.randint(low, high)
+        messages = list(task(low, hidden).messages)
         for _ in range(GUESSES):
             number = _imperfect(rng, low, high)
             call = tool_call("guess", {"number": number})
@@ -48,10 +53,6 @@ class Demonstrated(ToolEnv):
                 break
             low, high = narrowed(low, high, number, hidden)
         return Demonstration(messages, [tool.schema() for tool in self.tools()])
-
-    @functools.cached_property
-    def _shown(self) -> TaskSet:
-        return self.tasks("train")
 
 
 def narrowed(low: int, high: int, number: int, hidden: int) -> tuple[int, int]:
