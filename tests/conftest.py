@@ -12,6 +12,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read when huggingface_hub is imp
 from transformers import PreTrainedTokenizerBase
 
 from agent_rl import make
+from agent_rl.core import context
 from agent_rl.envs import Demonstration
 from agent_rl.models.scratch import train_tokenizer
 from agent_rl.rollout.renderer import Renderer
@@ -26,6 +27,13 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AGENT_RL_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def outside_of_episodes() -> Iterator[None]:
+    """Begin each test outside of any episode: one may enter one and never leave it."""
+    yield
+    context._current.set(None)
 
 
 @pytest.fixture(scope="session")

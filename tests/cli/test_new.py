@@ -30,7 +30,7 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 @pytest.mark.parametrize(
     ("words", "files"),
     [
-        (("env", "shop"), ["README.md", "shop.py", "test_shop.py"]),
+        (("env", "kiosk"), ["README.md", "kiosk.py", "test_kiosk.py"]),
         (("env", "river_trip", "--package"), ["README.md", "pyproject.toml", "river_trip.py", "test_river_trip.py"]),
         (("tool", "divide"), ["README.md", "divide.py", "test_divide.py"]),
         (("tool", "sum_up", "--package"), ["README.md", "pyproject.toml", "sum_up.py", "test_sum_up.py"]),
@@ -49,9 +49,9 @@ def test_what_is_written_passes_its_own_tests(capsys, here, words, files):
 
 
 def test_a_new_environment_is_proved_by_check(capsys):
-    assert main(["new", "env", "shop"]) == 0
+    assert main(["new", "env", "kiosk"]) == 0
     capsys.readouterr()
-    assert main(["check", "env=shop/shop.py:Shop"]) == 0
+    assert main(["check", "env=kiosk/kiosk.py:Kiosk"]) == 0
     assert "all checks passed" in capsys.readouterr().out
 
 
@@ -63,7 +63,7 @@ def test_training_on_a_new_environment_starts(capsys):
 
 
 @pytest.mark.parametrize(
-    ("words", "group"), [(("env", "shop_two"), "agent_rl.environments"), (("tool", "sum_two"), "agent_rl.tools")]
+    ("words", "group"), [(("env", "kiosk_two"), "agent_rl.environments"), (("tool", "sum_two"), "agent_rl.tools")]
 )
 def test_a_package_has_an_entry_point_that_leads_to_what_it_brings(monkeypatch, here, words, group):
     assert main(["new", *words, "--package"]) == 0
@@ -76,7 +76,7 @@ def test_a_package_has_an_entry_point_that_leads_to_what_it_brings(monkeypatch, 
     assert hasattr(import_module(module), attribute)
 
 
-@pytest.mark.parametrize("name", ["Shop", "2shops", "shop-two", "../shop", "shop.two", "", "läden", "_shop"])
+@pytest.mark.parametrize("name", ["Kiosk", "2kiosks", "kiosk-two", "../kiosk", "kiosk.two", "", "läden", "_kiosk"])
 def test_what_is_no_name_is_refused(capsys, here, name):
     assert f"'{name}' cannot be a name: it must begin with" in refused(capsys, "env", name)
     assert list(here.iterdir()) == []
@@ -105,12 +105,12 @@ def test_the_name_of_a_known_environment_is_refused(capsys):
 
 @pytest.mark.parametrize("kind", ["env", "tool"])
 def test_what_is_there_is_left_as_it_is(capsys, here, kind):
-    (here / "shop").mkdir()
-    (here / "shop" / "mine.py").write_text("mine")
+    (here / "kiosk").mkdir()
+    (here / "kiosk" / "mine.py").write_text("mine")
     (here / "stall").write_text("mine")
-    for name in ("shop", "stall"):
+    for name in ("kiosk", "stall"):
         assert f"{name} exists already" in refused(capsys, kind, name)
-    assert [path.name for path in (here / "shop").iterdir()] == ["mine.py"]
+    assert [path.name for path in (here / "kiosk").iterdir()] == ["mine.py"]
 
 
 def test_a_folder_that_cannot_be_written_is_told(capsys, monkeypatch):
@@ -118,4 +118,4 @@ def test_a_folder_that_cannot_be_written_is_told(capsys, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "mkdir", no_room)
-    assert "the folder shop cannot be written: No space left on device" in refused(capsys, "env", "shop")
+    assert "the folder kiosk cannot be written: No space left on device" in refused(capsys, "env", "kiosk")

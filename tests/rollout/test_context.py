@@ -29,7 +29,7 @@ class Counting(ToolEnv):
         """Add."""
         episode = current()
         SEEN.append((episode.episode, episode.group))
-        count("tools/add/calls")
+        count("tools/add/tries")
         if episode.episode.endswith("/0"):
             raise InfrastructureError("add", "out of order")
         return a + b
@@ -42,9 +42,9 @@ def group(renderer) -> Group:
 
 
 def test_attempts_that_failed_count_too_and_the_metrics_are_means_over_episodes(group):
-    counted = [episode[-1].counters["tools/add/calls"] for episode in group.episodes]
+    counted = [episode[-1].counters["tools/add/tries"] for episode in group.episodes]
     assert counted == [2, 1, 1, 1]
-    assert rollout_metrics(Rollout([group], []), 0, 0.5)["tools/add/calls"] == 5 / 4
+    assert rollout_metrics(Rollout([group], []), 0, 0.5)["tools/add/tries"] == 5 / 4
 
 
 def test_every_attempt_has_its_own_name_and_the_groups(group):

@@ -49,10 +49,19 @@ def test_arguments_arrive_as_given_and_absent_ones_stay_absent() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{}, {"schema": "on the roof", "people": 2}, {"schema": "indoors", "people": "two"}, {"guests": 2}]
+    ("wrong", "said"),
+    [
+        ({}, "missing arguments 'schema', 'people'"),
+        ({"schema": "on the roof", "people": 2}, "argument 'schema': Input should be 'indoors' or 'outdoors'"),
+        ({"schema": "indoors", "people": "two"}, "argument 'people': Input should be a valid integer"),
+        (
+            {"schema": "indoors", "people": 2, "peoples": 2},
+            "unknown argument 'peoples', did you mean 'people'? (there are: schema, people, _wishes, model_x)",
+        ),
+    ],
 )
-def test_wrong_arguments_are_answered(wrong: dict[str, Any]) -> None:
-    assert answer(wrong).startswith("Error: argument '")
+def test_wrong_arguments_are_answered_by_the_names_of_the_schema(wrong: dict[str, Any], said: str) -> None:
+    assert answer(wrong).startswith(f"Error: {said}")
 
 
 def test_a_tool_may_have_no_arguments() -> None:
