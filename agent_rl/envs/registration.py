@@ -2,9 +2,7 @@
 
 import functools
 import importlib
-import importlib.util
 import logging
-import sys
 from collections.abc import Iterable
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -16,6 +14,7 @@ from pydantic import ValidationError
 
 from agent_rl import ADAPTERS, SHIPPED_ENVIRONMENTS
 from agent_rl.core.errors import UserError, nearest
+from agent_rl.core.modules import run_file
 from agent_rl.core.outcome import told
 from agent_rl.core.registry import Registry
 from agent_rl.envs.base import AgentEnv
@@ -96,18 +95,11 @@ def _mixture(name: str) -> type[AgentEnv]:
     return mixture_of(members)
 
 
-@functools.cache
 def _module(file: Path) -> ModuleType:
-    """Run a Python file once, as a module."""
-    spec = importlib.util.spec_from_file_location(f"agent_rl_env_{file.stem}", file)
-    assert spec is not None and spec.loader is not None  # the file ends in .py
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
     try:
-        spec.loader.exec_module(module)
+        return run_file(file)
     except Exception as error:
         raise UserError(f"the environment file {file} cannot be run: {type(error).__name__}: {error}") from error
-    return module
 
 
 def _import(name: str, entry: str) -> type[AgentEnv]:

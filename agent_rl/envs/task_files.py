@@ -1,12 +1,11 @@
 """Tasks from a file: JSONL or parquet, one task a row."""
 
-import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from agent_rl.core.errors import UserError
 from agent_rl.core.message import Message, user
+from agent_rl.core.rows import numbered_rows
 from agent_rl.core.task import Task, TaskSet
 from agent_rl.envs.spaces import ChatSpace
 
@@ -32,7 +31,7 @@ def read_tasks(place: str, split: str) -> TaskSet:
     file = _file(place, split)
     lines: dict[str, int] = {}
     tasks = []
-    for line, row in _rows(file):
+    for line, row in numbered_rows(file):
         try:
             task = _task(row, f"{file.stem}-{line}")
             if task.id in lines:
@@ -58,36 +57,6 @@ def _file(place: str, split: str) -> Path:
     if not path.is_file():
         raise UserError(f"env.tasks: there is no file {path}")
     return path
-
-
-def _rows(file: Path) -> Iterator[tuple[int, Any]]:
-    """Yield the rows of a file with their numbers, from 1; empty lines of JSONL are passed over."""
-    if file.suffix == ".parquet":
-        yield from enumerate(_parquet(file), start=1)
-        return
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{file} cannot be read: {error}") from error
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            try:
-                yield number, json.loads(line)
-            except (ValueError, RecursionError) as error:
-                raise UserError(f"{file}, line {number}: not JSON: {error}") from error
-
-
-def _parquet(file: Path) -> list[dict[str, Any]]:
-    try:
-        from pyarrow import ArrowException
-        from pyarrow.parquet import read_table
-    except ImportError as error:
-        raise UserError(f"{file}: reading parquet needs pyarrow: pip install 'agent-rl[parquet]'") from error
-    try:
-        rows: list[dict[str, Any]] = read_table(file).to_pylist()
-    except (OSError, ArrowException) as error:
-        raise UserError(f"{file} cannot be read: {error}") from error
-    return rows
 
 
 def _task(row: Any, name: str) -> Task:

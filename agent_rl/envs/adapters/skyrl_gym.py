@@ -10,9 +10,10 @@ from pydantic import Field, PositiveInt
 
 from agent_rl.core.errors import UserError
 from agent_rl.core.message import Message, text_of
+from agent_rl.core.rows import Row, read_rows
 from agent_rl.core.settings import Settings
 from agent_rl.core.task import Task, TaskSet
-from agent_rl.envs.adapters.rows import Row, found, read_rows, split_rows
+from agent_rl.envs.adapters.rows import found, split_rows
 from agent_rl.envs.base import AgentEnv, ResetResult, StepResult
 
 _ROLES = ("system", "user", "assistant")

@@ -15,10 +15,11 @@ from pydantic import Field
 from agent_rl.core.errors import UserError
 from agent_rl.core.message import Message, text_of
 from agent_rl.core.outcome import BrokenEnvironmentError, EpisodeError, told
+from agent_rl.core.rows import Row, read_rows
 from agent_rl.core.settings import Settings
 from agent_rl.core.task import Task, TaskSet
 from agent_rl.core.threads import in_thread
-from agent_rl.envs.adapters.rows import Row, found, read_rows, split_rows
+from agent_rl.envs.adapters.rows import found, split_rows
 from agent_rl.envs.adapters.verl_tools import as_ours, load_tools
 from agent_rl.envs.base import ResetResult, StepResult
 from agent_rl.envs.tool_env import ToolEnv

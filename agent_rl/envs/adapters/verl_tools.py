@@ -9,8 +9,8 @@ from typing import Any
 import yaml
 
 from agent_rl.core.errors import UserError
+from agent_rl.core.modules import see
 from agent_rl.core.outcome import BrokenEnvironmentError
-from agent_rl.envs.adapters.rows import see
 from agent_rl.envs.adapters.schema_tool import schema_tool
 from agent_rl.tools.tool import Tool
 
