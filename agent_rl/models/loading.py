@@ -11,6 +11,7 @@ from agent_rl.models import attention
 from agent_rl.models.settings import ModelSettings
 
 SHIPPED = Path(__file__).parent / "tiny"
+SHIPPED_MODELS = ("tiny", "tiny_guess")
 transformers.logging.disable_progress_bar()  # its bars would break the live display
 
 
@@ -20,7 +21,7 @@ def resolve(path: str) -> str:
     Raises:
         UserError: `path` looks like a folder and is none, or is a run without a checkpoint.
     """
-    if path in ("tiny", "tiny_games"):
+    if path in SHIPPED_MODELS:
         return str(SHIPPED.parent / path)
     folder = Path(path)
     if (folder / "run.json").is_file():

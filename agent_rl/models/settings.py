@@ -11,7 +11,7 @@ class ModelSettings(Settings):
     """Which model."""
 
     path: str = "tiny"
-    """`tiny` or `tiny_games` (shipped), a run folder, a folder in Hugging Face format, or a name on the Hugging Face
+    """`tiny` or `tiny_guess` (shipped), a run folder, a folder in Hugging Face format, or a name on the Hugging Face
     hub."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Type of the weights."""

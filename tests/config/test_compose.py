@@ -227,7 +227,7 @@ def test_an_environment_brings_limits_that_the_command_line_changes(command):
         ).rollout.limits.turns
 
     assert turns("env=search") == TrainConfig().rollout.limits.turns
-    assert turns("env=guess") == 6
+    assert turns("env=guess") == 5
     assert turns("env=guess", "rollout.limits.turns=9") == 9
 
 
@@ -235,3 +235,23 @@ def test_the_limits_of_an_environment_and_those_of_a_hosted_model_hold_together(
     config = validate(EvalConfig, compose("eval", ["env=frozen_lake", "engine=openai", "engine.model=m"]))
     limits = config.rollout.limits
     assert (limits.turns, limits.turn_tokens, limits.episode_tokens) == (16, 2048, 32768)
+
+
+@pytest.mark.parametrize("command", ["train", "eval", "sft"])
+def test_an_environment_brings_the_model_that_suits_it_unless_another_is_named(command):
+    assert compose(command, ["env=guess"])["model"] == {"path": "tiny_guess"}
+    assert compose(command, ["env=guess", "model=tiny"])["model"] == {"path": "tiny"}
+    assert compose(command, ["model=runs/a", "env=guess"])["model"] == {"path": "runs/a"}
+    assert compose(command, ["env=search"]).get("model") is None
+
+
+def test_an_environment_brings_a_schedule_that_the_command_line_changes():
+    assert train("env=guess").optimizer.lr > train("env=search").optimizer.lr
+    assert train("env=guess", "optimizer.lr=0.1").optimizer.lr == 0.1
+
+
+def test_a_hosted_model_has_no_model_beside_it_whatever_suits_the_environment():
+    hosted = ["env=guess", "engine=openai", "engine.model=m"]
+    assert validate(EvalConfig, compose("eval", hosted)).model is None
+    with pytest.raises(UserError, match="model= names a model on this machine"):
+        validate(EvalConfig, compose("eval", [*hosted, "model=tiny"]))
