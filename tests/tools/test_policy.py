@@ -12,7 +12,7 @@ from agent_rl.core.context import EpisodeContext
 from agent_rl.core.context import enter as enter_episode
 from agent_rl.core.message import assistant, tool_call
 from agent_rl.core.outcome import BrokenEnvironmentError, Cause, InfrastructureError
-from agent_rl.tools import Tool
+from agent_rl.tools import Tool, limiter
 from agent_rl.tools.answers import cache
 from tests.tools.talkers import answers, play, run
 
@@ -191,3 +191,26 @@ def test_tokens_are_counted_as_the_policy_reads_them():
         return (await spell.call(tool_call("spell", {})))["content"]
 
     assert asyncio.run(work()) == "abcd [cut: 4 more characters]"
+
+
+def test_a_place_that_comes_as_the_call_is_given_up_is_given_back(monkeypatch):
+    entered = limiter.enter
+
+    @tool(policy=ToolPolicy(concurrency=1, queue_seconds=5))
+    async def single() -> str:
+        return "in"
+
+    async def work() -> str:
+        async def just_then(key: str, policy: ToolPolicy) -> limiter.Place:
+            place = await entered(key, policy)
+            given_up.cancel()
+            return place
+
+        monkeypatch.setattr(limiter, "enter", just_then)
+        given_up = asyncio.create_task(single.call(tool_call("single", {})))
+        await asyncio.wait([given_up])
+        assert given_up.cancelled()
+        monkeypatch.setattr(limiter, "enter", entered)
+        return (await single.call(tool_call("single", {})))["content"]
+
+    assert asyncio.run(work()) == "in"
