@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -58,7 +59,10 @@ async def _remembered(
     if policy.cache is None:
         answer: Answer = await ask()
     else:
-        answer, there = await cache(policy.cache).answer(question, ask)
+        # Files of one name bring modules of one name: a cache, which other projects share, tells them apart.
+        file = getattr(getattr(function, "__code__", None), "co_filename", "")
+        kept = replace(question, settings=f"{file} {question.settings}")
+        answer, there = await cache(policy.cache).answer(kept, ask)
         count(f"tools/{name}/cached", there)
     if record and policy.replay:
         records.record(record, question, number, answer)
