@@ -39,13 +39,18 @@ def keep(scope: str, key: object, make: Callable[[], T]) -> T:
     Args:
         scope: The name of an episode or of a group, or `RUN`.
         key: What is kept; a class, say.
-        make: Makes it. Others that ask meanwhile wait, so that there is one.
+        make: Makes it. Others that ask meanwhile wait, so that there is one. What is made only when the scope has ended
+            is closed at once.
     """
     with _table:
         kept = _scopes.setdefault(scope, {}).setdefault(key, _Kept())
     with kept.lock:
         if not kept.made:
-            kept.value, kept.made = make(), True
+            kept.value = make()
+            with _table:
+                kept.made, late = True, _scopes.get(scope, {}).get(key) is not kept
+            if late:
+                _close_now(kept.value)
         value: T = kept.value
         return value
 
@@ -82,7 +87,7 @@ def _closers(scope: str) -> list[tuple[Any, Callable[[], Any]]]:
     if scope not in _scopes:
         return []
     with _table:
-        values = [kept.value for kept in _scopes.pop(scope, {}).values()]
+        values = [kept.value for kept in _scopes.pop(scope, {}).values() if kept.made]
     return [(value, value.close) for value in values if callable(getattr(value, "close", None))]
 
 
@@ -90,8 +95,13 @@ def _closers(scope: str) -> list[tuple[Any, Callable[[], Any]]]:
 def _end_all() -> None:
     """Close what is left when the program ends, when no thread can be begun any more."""
     for scope in list(_scopes):
-        for _, close in _closers(scope):
-            with suppress(Exception):
-                closing = close()
-                if inspect.iscoroutine(closing):
-                    asyncio.run(closing)
+        for value, _ in _closers(scope):
+            _close_now(value)
+
+
+def _close_now(value: Any) -> None:
+    """Close a value from a thread without an event loop; harmless when it has nothing to close."""
+    with suppress(Exception):
+        closing = value.close()
+        if inspect.iscoroutine(closing):
+            asyncio.run(closing)

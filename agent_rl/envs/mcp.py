@@ -1,6 +1,7 @@
 """McpEnv: a `ToolEnv` that has the tools of MCP servers beside its own."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from agent_rl.core.errors import UserError
@@ -32,7 +33,9 @@ class McpEnv(ToolEnv):
         """Begin an episode, in new sessions with those servers that have one for each."""
         await self._end_sessions()
         self._sessions = [server.session() for server in self.servers]
-        self._brought = [tool for session in self._sessions for tool in await session.tools()]
+        self._brought = []
+        for server, session in zip(self.servers, self._sessions, strict=True):
+            self._brought += [replace(tool, policy=server.policy) for tool in await session.tools()]
         names = [tool.name for tool in self.tools()]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from random import Random
 from typing import Any, ClassVar
@@ -14,6 +15,7 @@ from agent_rl.core.message import Message
 from agent_rl.core.seeds import derive
 from agent_rl.core.settings import Settings
 from agent_rl.core.task import Task, TaskSet, shuffled
+from agent_rl.core.threads import in_thread
 from agent_rl.envs.base import AgentEnv, CommonSettings, Demonstration, Finding, ResetResult, StepResult
 
 
@@ -129,7 +131,8 @@ class Mixture(AgentEnv):
         gymnasium.Env.reset(self, seed=seed)
         task = self.pick(options)
         self._chosen, own = _unmixed(task)
-        messages, info = await self.member(self._chosen).areset(seed=seed, options={"task": own})
+        member = await in_thread(lambda: self.member(self._chosen))  # to make it may take its time
+        messages, info = await member.areset(seed=seed, options={"task": own})
         return messages, info | {"task_id": task.id}
 
     async def astep(self, action: Message) -> StepResult:
@@ -138,8 +141,9 @@ class Mixture(AgentEnv):
 
     def close(self) -> None:
         """Close the members that were made."""
-        for env in self._envs.values():
-            env.close()
+        with ExitStack() as stack:  # where one raises, the others are closed all the same
+            for env in self._envs.values():
+                stack.callback(env.close)
 
     def _weights(self) -> list[float]:
         return list(self.settings.weights) or [1.0] * len(self.members)

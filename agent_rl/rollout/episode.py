@@ -74,7 +74,7 @@ class Episode:
             self._agent.end()
             await self._close_env()
             await scopes.end(self.plan.name)
-            self.parts[-1].counters = self._context.counters
+            self.parts[-1].counters = dict(self._context.counters)  # threads that were left behind may still count
         return self.parts
 
     def fail(self, error: EpisodeError) -> None:

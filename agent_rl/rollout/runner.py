@@ -49,13 +49,14 @@ class Runner:
     async def play(self, plan: Plan) -> list[Trajectory]:
         """Play one plan; the engine has been told of it. The result is failed only if every attempt was."""
         counters: dict[str, float] = {}
+        name = plan.name
         for attempt in range(self._settings.retries + 1):
             if attempt:
-                plan = replace(plan, name=f"{plan.name.split('#')[0]}#{attempt}")
+                plan = replace(plan, name=f"{name}#{attempt}")
                 self._engine.open(plan.name, again=True)
             parts = await self._attempt(plan)
-            for name, amount in parts[-1].counters.items():
-                counters[name] = counters.get(name, 0.0) + amount
+            for counter, amount in parts[-1].counters.items():
+                counters[counter] = counters.get(counter, 0.0) + amount
             failure = parts[-1].failure
             if parts[-1].usable or failure is None:
                 break

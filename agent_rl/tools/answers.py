@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from agent_rl.core.context import current
+from agent_rl.core.deadlines import waiting_for
 from agent_rl.core.files import cache_folder, write_json_atomic
 from agent_rl.core.threads import in_thread
 
@@ -68,16 +69,20 @@ class Cache:
     async def answer(self, question: Question, ask: Callable[[], Awaitable[Answer]]) -> tuple[Answer, bool]:
         """Return an answer and whether it was there; of equal calls at the same time the first asks for all.
 
+        No deadline counts the wait for it, as none of its own does: it may wait for a place, or try again.
         What it raises is not kept: whoever waited for it asks anew.
         """
         key = (asyncio.get_running_loop(), question)
         while key in self._asked:
-            await asyncio.wait([self._asked[key]])
-        kept = self._find(question)
-        if kept is not None:
-            return kept, True
+            with waiting_for(f"another call of {question.tool}"), current().excuse.queueing():
+                await asyncio.wait([self._asked[key]])
         asking = self._asked[key] = key[0].create_future()
         try:
+            kept = self._known(question)
+            if kept is None and self._folder is not None:
+                kept = await in_thread(lambda: self._read(question))
+            if kept is not None:
+                return kept, True
             answer = await ask()
             self._remember(question, answer)
             if self._folder is not None:
@@ -87,13 +92,13 @@ class Cache:
             del self._asked[key]
             asking.cancel()
 
-    def _find(self, question: Question) -> Answer | None:
+    def _known(self, question: Question) -> Answer | None:
         with self._lock:
             if question in self._kept:
                 self._kept.move_to_end(question)
-                return self._kept[question]
-        if self._folder is None:
-            return None
+            return self._kept.get(question)
+
+    def _read(self, question: Question) -> Answer | None:
         try:
             answer = Answer(**json.loads(self._file(question).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):  # not there, or damaged

@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -58,7 +59,10 @@ async def _remembered(
     if policy.cache is None:
         answer: Answer = await ask()
     else:
-        answer, there = await cache(policy.cache).answer(question, ask)
+        # Files of one name bring modules of one name: a cache, which other projects share, tells them apart.
+        file = getattr(getattr(function, "__code__", None), "co_filename", "")
+        kept = replace(question, settings=f"{file} {question.settings}")
+        answer, there = await cache(policy.cache).answer(kept, ask)
         count(f"tools/{name}/cached", there)
     if record and policy.replay:
         records.record(record, question, number, answer)
@@ -120,14 +124,23 @@ async def _attempt(name: str, function: Callable[..., Any], arguments: dict[str,
 async def _place(name: str, policy: ToolPolicy) -> Callable[[], None]:
     """Wait for a place under the limits, which no deadline counts; return what gives it back."""
     begun = time.perf_counter()
+    got: list[limiter.Place] = []
+
+    async def enter() -> None:
+        got.append(await limiter.enter(name, policy))
+
     try:
         with waiting_for(f"a place at {name}"), current().excuse.queueing():
-            place = await within(policy.queue_seconds, limiter.enter(name, policy))
+            await within(policy.queue_seconds, enter())
     except Overdue as error:
         raise InfrastructureError(name, f"no place was free within {policy.queue_seconds:g} s") from error
+    except asyncio.CancelledError:
+        for place in got:  # it came in the very moment in which the call was given up
+            place.leave()
+        raise
     finally:
         count(f"seconds/tools/{name}/wait", time.perf_counter() - begun)
-    return place.leave
+    return got[0].leave
 
 
 def _nothing() -> None:

@@ -35,6 +35,11 @@ def train(config: TrainConfig, folder: RunFolder, console: Console, facts: dict[
         console: Shows what goes on.
         facts: The content of run.json, for the trackers.
     """
+    with shared(config.tools):  # around everything, for the episodes in flight end last
+        return _train(config, folder, console, facts)
+
+
+def _train(config: TrainConfig, folder: RunFolder, console: Console, facts: dict[str, Any]) -> dict[str, Any]:
     begun = newest_checkpoint(folder)
     first = begun[1] if begun else 0
     if first > config.trainer.steps:
@@ -60,15 +65,14 @@ def train(config: TrainConfig, folder: RunFolder, console: Console, facts: dict[
     )
     loop = Loop(config, tasks, rollouts, policy, algorithm, recorder)
     try:
-        with shared(config.tools):
-            rollouts.follow(order, config.rollout, first, feed_state(begun[0]) if begun else {})
-            rollouts.update_weights(recorder.weights(first, policy))
-            if not first:
-                recorder.evaluate("before", rollouts)
-            recorder.evaluate_between(first, rollouts)  # which a run that was killed may not have come to
-            loop.run(first)
-            rollouts.unfollow()
-            recorder.evaluate("after", rollouts)
+        rollouts.follow(order, config.rollout, first, feed_state(begun[0]) if begun else {})
+        rollouts.update_weights(recorder.weights(first, policy))
+        if not first:
+            recorder.evaluate("before", rollouts)
+        recorder.evaluate_between(first, rollouts)  # which a run that was killed may not have come to
+        loop.run(first)
+        rollouts.unfollow()
+        recorder.evaluate("after", rollouts)
     finally:
         rollouts.close()
     summary = recorder.summary()

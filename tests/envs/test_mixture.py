@@ -1,9 +1,11 @@
 """Mixtures: several environments as one, their tasks by weight, their settings below their names."""
 
 import asyncio
+import threading
 from collections import Counter
 from itertools import islice
 from random import Random
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given, settings
@@ -205,3 +207,31 @@ def test_what_is_wrong_with_a_mixture_is_said(name, given, told):
 def test_a_task_of_no_member_is_refused():
     with pytest.raises(UserError, match="no member 'sum', did you mean 'sums'"):
         make(BOTH).reset(options={"task": Task("sum/1", ())})
+
+
+class Heavy(Echo):
+    """Takes its time to be made, and cannot be closed."""
+
+    made_in: ClassVar[list[threading.Thread]] = []
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.made_in.append(threading.current_thread())
+
+    def close(self) -> None:
+        raise OSError("stuck")
+
+
+register_env("heavy", Heavy)
+
+
+def test_a_member_is_made_beside_the_event_loop_and_one_that_cannot_be_closed_keeps_no_other_open():
+    env, task = make("[sums,heavy]"), Task("heavy/train/a", (user("a"),), "a")
+    Heavy.made_in.clear()
+    asyncio.run(env.areset(options={"task": task}))
+    assert [thread is not threading.current_thread() for thread in Heavy.made_in] == [True]
+    env.member("sums")
+    Sums.closed = 0
+    with pytest.raises(OSError, match="stuck"):
+        env.close()
+    assert Sums.closed == 1

@@ -1,6 +1,7 @@
 """Wrappers that limit, shorten and record: what the policy reads from then on, by exact tokens."""
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from agent_rl.envs.wrappers.context import DROPPED
 from agent_rl.envs.wrappers.conversation import shortened, writable
 from agent_rl.rollout.engines.scripted import ScriptedEngine
 from tests.envs.test_wrappers import ADD, Adder
-from tests.fake_openai import say, serving
+from tests.fake_openai import refuse, say, serving
 from tests.rollout.test_episode import play_parts, script
 
 BROUGHT = """
@@ -116,6 +117,23 @@ def test_a_model_writes_the_summary_and_its_failure_is_an_infrastructure_failure
     assert {part.failure.cause for part in failed} == {Cause.INFRASTRUCTURE}
     with pytest.raises(UserError, match="summarise needs a model"):
         Summarise(Adder())
+
+
+def test_a_summary_that_is_refused_is_an_infrastructure_failure_too(renderer):
+    with serving(lambda body, number: refuse(401, "wrong key")) as fake:
+        failed = played(Summarise(Adder(), model="m", url=fake.url, above=1, keep=0), renderer, ADD, assistant("4"))
+    assert {part.failure.cause for part in failed} == {Cause.INFRASTRUCTURE}
+
+
+def test_a_plain_function_makes_summaries_beside_the_event_loop(renderer):
+    threads: list[str] = []
+
+    def summary(messages: list[Message]) -> str:
+        threads.append(threading.current_thread().name)
+        return "all"
+
+    played(Summarise(Adder(), summary, above=1, keep=0), renderer, ADD, assistant("4"))
+    assert threads == ["agent_rl-call"]
 
 
 def test_what_tools_answer_is_cut_by_the_policys_own_tokens_and_says_so(renderer):

@@ -1,6 +1,7 @@
 """Limits of tools: never exceeded, first come first served, for all processes, and given back by those that die."""
 
 import asyncio
+import gc
 import heapq
 import math
 import os
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -161,6 +163,44 @@ def test_a_process_that_is_killed_gives_its_places_back(limiter):
 
     asyncio.run(work())
     holder.wait()
+
+
+CROWD = """
+import asyncio
+from agent_rl.tools import ToolPolicy
+from agent_rl.tools.limiter import enter
+async def work():
+    calls = [asyncio.create_task(enter("t", ToolPolicy(concurrency=1, per_minute=5))) for _ in range(50)]
+    await calls[0]
+    print("holding", flush=True)
+    await asyncio.sleep(600)
+asyncio.run(work())
+"""
+
+
+def test_what_a_process_waits_for_that_is_killed_uses_up_no_rate(limiter):
+    policy = ToolPolicy(concurrency=1, per_minute=5)
+    holder = subprocess.Popen([sys.executable, "-c", CROWD], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout is not None and holder.stdout.readline() == "holding\n"
+
+    async def work() -> None:
+        waiting = asyncio.create_task(enter("t", policy))
+        await asyncio.sleep(0.2)
+        holder.kill()
+        await asyncio.wait_for(waiting, 20)
+
+    asyncio.run(work())
+    holder.wait()
+
+
+def test_event_loops_that_have_ended_are_let_go(limiter):
+    async def work() -> "weakref.ref[asyncio.AbstractEventLoop]":
+        (await enter("t", ToolPolicy(concurrency=1))).leave()
+        return weakref.ref(asyncio.get_running_loop())
+
+    loops = [asyncio.run(work()) for _ in range(3)]
+    gc.collect()
+    assert [loop() for loop in loops] == [None] * 3
 
 
 def test_over_tcp_only_who_knows_the_token_is_served(monkeypatch):

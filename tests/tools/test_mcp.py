@@ -89,6 +89,16 @@ def test_servers_declared_alike_share_a_process(stdio):
     assert ask(alike, "process") == ask(stdio, "process")
 
 
+def test_an_environment_s_tools_have_its_own_policy_whoever_was_first_with_the_server(stdio):
+    class Hasty(McpEnv):
+        servers = (STDIO.model_copy(update={"policy": ToolPolicy(timeout=0.2)}),)
+
+    env = Hasty()
+    env.reset(options={"task": Task("t", (), "")})
+    assert {tool.policy.timeout for tool in env.tools()} == {0.2}
+    assert {tool.policy.timeout for tool in tools_of(STDIO).values()} == {30}
+
+
 def test_a_call_that_takes_too_long_fails_alone(stdio):
     hasty = {"sleep": replace(stdio["sleep"], policy=ToolPolicy(timeout=0.2))}
     with pytest.raises(InfrastructureError, match=r"sleep: no answer within 0\.2 s"):

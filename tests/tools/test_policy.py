@@ -12,7 +12,9 @@ from agent_rl.core.context import EpisodeContext
 from agent_rl.core.context import enter as enter_episode
 from agent_rl.core.message import assistant, tool_call
 from agent_rl.core.outcome import BrokenEnvironmentError, Cause, InfrastructureError
-from agent_rl.tools import Tool
+from agent_rl.core.trajectory import Trajectory
+from agent_rl.envs.registration import environment
+from agent_rl.tools import Tool, limiter
 from agent_rl.tools.answers import cache
 from tests.tools.talkers import answers, play, run
 
@@ -191,3 +193,65 @@ def test_tokens_are_counted_as_the_policy_reads_them():
         return (await spell.call(tool_call("spell", {})))["content"]
 
     assert asyncio.run(work()) == "abcd [cut: 4 more characters]"
+
+
+def test_a_place_that_comes_as_the_call_is_given_up_is_given_back(monkeypatch):
+    entered = limiter.enter
+
+    @tool(policy=ToolPolicy(concurrency=1, queue_seconds=5))
+    async def single() -> str:
+        return "in"
+
+    async def work() -> str:
+        async def just_then(key: str, policy: ToolPolicy) -> limiter.Place:
+            place = await entered(key, policy)
+            given_up.cancel()
+            return place
+
+        monkeypatch.setattr(limiter, "enter", just_then)
+        given_up = asyncio.create_task(single.call(tool_call("single", {})))
+        await asyncio.wait([given_up])
+        assert given_up.cancelled()
+        monkeypatch.setattr(limiter, "enter", entered)
+        return (await single.call(tool_call("single", {})))["content"]
+
+    assert asyncio.run(work()) == "in"
+
+
+BOOK = """
+from agent_rl import ToolEnv, ToolPolicy, tool
+class Book(ToolEnv):
+    @tool(policy=ToolPolicy(cache="disk"))
+    def read(self) -> str:
+        return "{name}"
+"""
+
+
+def test_tools_of_two_files_of_one_name_do_not_share_their_answers(monkeypatch, tmp_path):
+    monkeypatch.setenv("AGENT_RL_CACHE", str(tmp_path))
+
+    def read(name: str) -> list[str]:
+        file = tmp_path / name / "book.py"
+        file.parent.mkdir()
+        file.write_text(BOOK.format(name=name))
+        (played,) = run(play(environment(f"{file}:Book"), assistant("", [tool_call("read", {})])))
+        return answers(played)
+
+    assert [read("one"), read("two")] == [["one"], ["two"]]
+
+
+def test_no_deadline_counts_the_wait_for_an_equal_call_that_waits_for_a_place(monkeypatch):
+    monkeypatch.delenv(limiter.LIMITER, raising=False)
+
+    class Slow(ToolEnv):
+        @tool(policy=ToolPolicy(concurrency=1, cache="memory"))
+        async def look(self) -> str:
+            return "seen"
+
+    async def work() -> list[Trajectory]:
+        held = await limiter.enter("look", Slow.look.policy)
+        asyncio.get_running_loop().call_later(0.6, held.leave)
+        looks = assistant("", [tool_call("look", {})])
+        return await asyncio.gather(*(play(Slow, looks, name=f"e/{i}", tool_seconds=0.2) for i in range(2)))
+
+    assert [answers(played) for played in asyncio.run(work())] == [["seen"]] * 2

@@ -1,6 +1,7 @@
 """Tools with a state live as long as they say, and are closed then."""
 
 import asyncio
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +10,7 @@ from agent_rl import Tool, ToolEnv, ToolSet, register_tool, tool
 from agent_rl.core import scopes
 from agent_rl.core.errors import UserError
 from agent_rl.core.message import assistant, tool_call
+from agent_rl.core.outcome import Cause
 from agent_rl.tools.registry import TOOLS, named_tool
 from tests.tools.talkers import TASK, answers, play
 
@@ -140,3 +142,24 @@ def test_an_installed_package_brings_tools_by_an_entry_point(tmp_path, monkeypat
     assert named_tool("brew").name == "brew"
     with pytest.raises(UserError, match="the tool 'bad' cannot be loaded from brought:nothing: AttributeError"):
         named_tool("bad")
+
+
+def test_what_is_made_after_its_episode_has_ended_is_closed_at_once():
+    begun, goes_on, ended = threading.Event(), threading.Event(), threading.Event()
+
+    class Late(ToolSet):
+        def __init__(self) -> None:
+            begun.set()
+            goes_on.wait(10)
+
+        async def close(self) -> None:
+            ended.set()
+
+    class Slow(ToolEnv):
+        toolsets = (Late,)
+
+    trajectory = asyncio.run(play(Slow, tool_seconds=0.05))
+    assert trajectory.failure is not None and trajectory.failure.cause is Cause.INFRASTRUCTURE
+    assert begun.is_set() and not ended.is_set()
+    goes_on.set()
+    assert ended.wait(10)

@@ -1,6 +1,7 @@
 """A whole run through the command line: it learns, and leaves behind what the documents say."""
 
 import json
+import os
 
 import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -8,6 +9,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from agent_rl import evaluate, load_run, train
 from agent_rl.cli.main import main
 from agent_rl.core.errors import UserError
+from agent_rl.rollout.manager import RolloutManager
+from agent_rl.tools.limiter import LIMITER
+from agent_rl.tools.records import FILE, REPLAY
 
 QUICK = ["trainer.tasks=8", "eval.tasks=60"]
 
@@ -91,3 +95,24 @@ def test_evaluations_in_between_do_not_move_the_training(run, tmp_path):
 def test_a_folder_without_a_run_is_refused(tmp_path):
     with pytest.raises(UserError, match="holds no run"):
         load_run(tmp_path)
+
+
+@pytest.mark.slow
+def test_the_episodes_in_flight_end_while_the_run_s_tools_are_still_shared(monkeypatch, tmp_path):
+    replayed, seen = tmp_path / "answers", []
+    replayed.mkdir()
+    (replayed / FILE).touch()
+    close = RolloutManager.close
+
+    def closing(manager: RolloutManager) -> None:
+        seen.append((LIMITER in os.environ, os.environ.get(REPLAY)))
+        close(manager)
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("broken off")
+
+    monkeypatch.setattr(RolloutManager, "close", closing)
+    monkeypatch.setattr(RolloutManager, "follow", broken)
+    with pytest.raises(RuntimeError, match="broken off"):
+        train("env=search", f"tools.replay={replayed}", f"out={tmp_path / 'run'}")
+    assert seen == [(True, str(replayed))]

@@ -14,6 +14,7 @@ from agent_rl.core.errors import UserError
 from agent_rl.core.message import Message, system, text_of, user
 from agent_rl.core.outcome import InfrastructureError
 from agent_rl.core.settings import Settings
+from agent_rl.core.threads import in_thread
 from agent_rl.envs.wrappers.base import ChatEnv
 from agent_rl.envs.wrappers.context import ContextWrapper
 
@@ -81,7 +82,8 @@ class Summarise(ContextWrapper):
         if len(turns) <= self.options.keep or self.tokens() <= self.options.above:
             return None
         end = turns[-self.options.keep] if self.options.keep else len(self.context)
-        made = self._summary(self.context[self.first : end])
+        messages = self.context[self.first : end]
+        made = await in_thread(lambda: self._summary(messages))  # a plain function may take its time
         text = await made if inspect.isawaitable(made) else made
         count("context/summaries")
         return [*self.context[: self.first], user(_HEADING + text), *self.context[end:]]
@@ -94,6 +96,8 @@ class Summarise(ContextWrapper):
         try:
             question = [system(_TASK), user(json.dumps(messages, ensure_ascii=False))]
             said = await client.complete(question, [], options.parameters, seconds=options.seconds)
+        except UserError as error:  # such as a wrong key: nothing that the policy or the environment did
+            raise InfrastructureError("summarise", str(error)) from error
         finally:
             await client.close()
         text = text_of(said.message).strip()

@@ -8,7 +8,6 @@ import itertools
 import json
 import os
 import threading
-import weakref
 from contextlib import ExitStack
 
 from agent_rl.core.outcome import InfrastructureError
@@ -17,7 +16,7 @@ from agent_rl.tools.policy import ToolPolicy
 
 LIMITER = "AGENT_RL_LIMITER"
 """The environment variable that holds the address of a run's limiter; without it the limits hold in this process."""
-_connections: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Connection]" = weakref.WeakKeyDictionary()
+_connections: dict[asyncio.AbstractEventLoop, "Connection"] = {}
 _starting = threading.Lock()
 
 
@@ -109,6 +108,8 @@ class Connection:
             self._lose(str(error))
         finally:
             self._lose("the event loop has ended")
+            if _connections.get(loop := asyncio.get_running_loop()) is self:
+                del _connections[loop]  # it holds the loop, which would not be let go by itself
             if self._writer is not None:
                 self._writer.close()
 

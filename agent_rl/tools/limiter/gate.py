@@ -60,9 +60,13 @@ class Gate:
         """Let `call` wait; `enter` is called by `advance` when it may begin."""
         self._waiting[call] = enter
 
+    def withdraw(self, call: Hashable) -> None:
+        """Let `call` wait no more; one that goes on does so."""
+        self._waiting.pop(call, None)
+
     def leave(self, call: Hashable, now: float) -> None:
         """Take note that `call` has ended, or does not wait any more; harmless twice."""
-        self._waiting.pop(call, None)
+        self.withdraw(call)
         if call in self._inside:
             self._inside.discard(call)
             for window in self._windows:

@@ -69,6 +69,8 @@ class _Limiter:
         except (OSError, ValueError, KeyError, TypeError) as error:
             logger.warning("a client of the limiter broke off: %s", error)
         finally:
+            for number, key in held.items():  # first of all, so that none of its own is let in by an end of its own
+                self._gates[key].withdraw((writer, number))
             for number, key in held.items():
                 self._leave(key, (writer, number))
             writer.close()

@@ -67,7 +67,8 @@ class McpServer(Settings):
     def session(self) -> McpSession:
         """Return a session: a new one for each episode, or the one that all episodes of this process share.
 
-        Nothing is started before its tools are asked for.
+        Nothing is started before its tools are asked for. Servers that differ in their policy alone share one too,
+        whose tools have the policy of the first.
         """
         if self.lives == "episode":
             return McpSession(self, restarts=False)
