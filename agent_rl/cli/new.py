@@ -10,7 +10,7 @@ from pathlib import Path
 from agent_rl.core.errors import UserError
 from agent_rl.envs import ENVIRONMENTS
 
-_DESCRIPTION = """Example: agent-rl new env shop
+_DESCRIPTION = """Example: agent-rl new env bakery
 
 Writes a folder with an environment or a tool, its test and a README, all of which works at once and is there to be
 changed. With --package it can be installed as well, and is then known by its name."""

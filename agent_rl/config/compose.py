@@ -64,6 +64,8 @@ def _parse(parser: Any, word: str) -> Any:
         raise UserError(f"'{word}': keys can be set, but not removed, and Hydra's own have no effect here")
     if "=" not in word or override.value() == "":
         raise UserError(f"'{word}' is not KEY=VALUE")
+    if override.is_sweep_override():
+        raise UserError(f"'{word}' has several values, and one is needed: lists are written [A,B], texts \"'A,B'\"")
     return override
 
 

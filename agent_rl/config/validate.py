@@ -51,11 +51,26 @@ def _problem(problem: Any, model: type[BaseModel], values: dict[str, Any]) -> st
             section = key.partition(".")[0]
             return f"'{key}' has no effect with {section}={values[section]['name']}"
         known = [*keys(model, values=values), *_environment_keys(model, values)]
-        return f"unknown key '{key}'{nearest(key, known)}"
+        return _unknown(key, problem.get("input"), known)
     given = problem.get("input")
     shown = "" if isinstance(given, dict) else f" (got {given!r})"
     said = problem["msg"].removeprefix("Value error, ")
     return (f"{key}: " if key else "") + f"{said[:1].lower()}{said[1:]}{shown}"
+
+
+def _unknown(key: str, given: Any, known: list[str]) -> str:
+    """Name the unknown key; one below it where that alone is like a known one: `eval.tasks` for `tasks`."""
+    names = [*known, *dict.fromkeys(name.rpartition(".")[0] for name in known if "." in name)]
+    for wrong in (key, *_below(key, given)):
+        if hint := nearest(wrong, names):
+            return f"unknown key '{wrong}'{hint}"
+    return f"unknown key '{key}'"
+
+
+def _below(key: str, given: Any) -> Iterator[str]:
+    for name, value in given.items() if isinstance(given, dict) else ():
+        yield f"{key}.{name}"
+        yield from _below(f"{key}.{name}", value)
 
 
 def _written(model: type[BaseModel], place: tuple[str | int, ...]) -> Iterator[str]:

@@ -18,6 +18,8 @@ class NotProvidedError(UserError):
 def nearest(wrong: str, known: Iterable[str]) -> str:
     """Return the hint `", did you mean 'right'?"` for a misspelt name, or `""` when nothing known is near."""
     names = list(known)
+    if (tail := wrong.rpartition(".")[2]) != wrong and tail in names:
+        return f", did you mean '{tail}'?"
     # A key may be right but for the section it lies in, so its last part counts as well.
     tails = {name.rsplit(".", 1)[-1]: name for name in reversed(names)}
     for pool, query in ((names, wrong), (list(tails), wrong.rsplit(".", 1)[-1])):

@@ -6,7 +6,7 @@ from contextlib import closing
 
 from gymnasium.utils.env_checker import check_env
 
-from agent_rl.core.errors import NotProvidedError
+from agent_rl.core.errors import NotProvidedError, UserError
 from agent_rl.core.message import Message
 from agent_rl.core.task import Task
 from agent_rl.envs.base import AgentEnv, Finding
@@ -22,14 +22,30 @@ _ROUNDING = 1e-6
 
 
 def check_environment(section: EnvSection) -> Iterator[Finding]:
-    """Yield what holds of an environment; nothing is raised for what does not."""
+    """Yield what holds of an environment; what does not is a finding too.
+
+    Raises:
+        UserError: The environment cannot be made: a setting is wrong, or something is missing on this machine.
+    """
+    _makeable(section)
     for check in (_gymnasium, _tasks, _repeatable, _solutions, _malformed, _closes, _own):
         try:
             yield from check(section)
         except NotProvidedError as error:
             yield Finding(check.__name__.strip("_"), None, f"not checked: {error}")
+        except UserError as error:
+            yield Finding(check.__name__.strip("_"), False, str(error))
         except Exception as error:  # the environment is what is on trial
             yield Finding(check.__name__.strip("_"), False, f"{type(error).__name__}: {error}")
+
+
+def _makeable(section: EnvSection) -> None:
+    try:
+        section.build().close()
+    except UserError:
+        raise
+    except Exception:  # the environment's own fault: each check that needs it tells of it
+        return
 
 
 def _own(section: EnvSection) -> Iterator[Finding]:

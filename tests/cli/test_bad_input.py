@@ -283,6 +283,12 @@ def test_check_fails_for_a_broken_environment_and_says_how_often(run, here):
     assert out.endswith("6 checks failed")
 
 
+def test_check_of_what_cannot_be_made_is_told_in_one_line(run):
+    status, out, err = run("check", "env=gymnasium", "env.id=FrozenLak-v1")
+    assert (status, out) == (1, "")
+    assert err.startswith("error: env.id=FrozenLak-v1: ") and err.count("\n") == 1
+
+
 def test_a_dry_run_prints_the_configuration_and_the_arithmetic_and_writes_nothing(run, model, here):
     words = ("trainer.tasks=5", "algorithm.samples=6", "trainer.mini_batches=4", "trainer.steps=7", "eval.tasks=11")
     status, out, err = run("train", "model=./m", *words, "--dry-run")

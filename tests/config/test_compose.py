@@ -151,10 +151,16 @@ def test_a_resumed_run_takes_free_groups_as_they_are_written():
         ("rollout.limits.turn=3", "unknown key 'rollout.limits.turn', did you mean 'rollout.limits.turns'?"),
         ("env.result=3", "unknown key 'env.result', did you mean 'env.results'?"),
         ("zzz=3", "unknown key 'zzz'"),
+        ("rolout.limits.turns=3", "unknown key 'rolout', did you mean 'rollout'?"),
     ],
 )
 def test_an_unknown_key_is_told_with_the_nearest_right_one(word, told):
     assert problem(word) == told
+
+
+def test_the_key_of_another_command_is_told_by_its_name_here():
+    with pytest.raises(UserError, match=r"unknown key 'eval.tasks', did you mean 'tasks'\?"):
+        validate(EvalConfig, compose("eval", ["eval.tasks=3"]))
 
 
 def test_a_key_that_only_another_command_reads_is_unknown():
@@ -181,7 +187,8 @@ def test_a_key_that_only_another_command_reads_is_unknown():
         ("foo", "'foo' is not KEY=VALUE"),
         ("out=", "'out=' is not KEY=VALUE"),
         ("trainer.steps=[1", "'trainer.steps=[1' is not KEY=VALUE in Hydra's grammar"),
-        ("trainer.steps=1,2", "the configuration cannot be composed: "),
+        ("trainer.steps=1,2", "'trainer.steps=1,2' has several values, and one is needed: lists are written [A,B]"),
+        ("env=search,guess", "'env=search,guess' has several values, and one is needed: lists are written [A,B]"),
         ("~nonsense", "'~nonsense': keys can be set, but not removed"),
     ],
 )
