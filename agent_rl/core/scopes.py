@@ -39,8 +39,10 @@ def keep(scope: str, key: object, make: Callable[[], T]) -> T:
     Args:
         scope: The name of an episode or of a group, or `RUN`.
         key: What is kept; a class, say.
-        make: Makes it. Others that ask meanwhile wait, so that there is one. What is made only when the scope has ended
-            is closed at once.
+        make: Makes it. Others that ask meanwhile wait, so that there is one.
+
+    Raises:
+        RuntimeError: The scope ended before it was made. It is closed, and nobody waits for it any more.
     """
     with _table:
         kept = _scopes.setdefault(scope, {}).setdefault(key, _Kept())
@@ -51,6 +53,7 @@ def keep(scope: str, key: object, make: Callable[[], T]) -> T:
                 kept.made, late = True, _scopes.get(scope, {}).get(key) is not kept
             if late:
                 _close_now(kept.value)
+                raise RuntimeError(f"'{scope}' ended before {type(kept.value).__name__} was made")
         value: T = kept.value
         return value
 

@@ -78,9 +78,7 @@ class Cache:
                 await asyncio.wait([self._asked[key]])
         asking = self._asked[key] = key[0].create_future()
         try:
-            kept = self._known(question)
-            if kept is None and self._folder is not None:
-                kept = await in_thread(lambda: self._read(question))
+            kept = self._find(question)  # here: in threads, equal runs would ask in different orders
             if kept is not None:
                 return kept, True
             answer = await ask()
@@ -92,13 +90,13 @@ class Cache:
             del self._asked[key]
             asking.cancel()
 
-    def _known(self, question: Question) -> Answer | None:
+    def _find(self, question: Question) -> Answer | None:
         with self._lock:
             if question in self._kept:
                 self._kept.move_to_end(question)
-            return self._kept.get(question)
-
-    def _read(self, question: Question) -> Answer | None:
+                return self._kept[question]
+        if self._folder is None:
+            return None
         try:
             answer = Answer(**json.loads(self._file(question).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):  # not there, or damaged

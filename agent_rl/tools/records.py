@@ -4,6 +4,7 @@ import fcntl
 import functools
 import json
 import logging
+import os
 from collections import Counter, deque
 from dataclasses import asdict
 from pathlib import Path
@@ -40,9 +41,13 @@ def record(folder: str, question: Question, number: int, answer: Answer) -> None
     path = Path(folder) / FILE
     with storing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab", buffering=0) as file:
+        with path.open("a+b", buffering=0) as file:
             fcntl.flock(file, fcntl.LOCK_EX)  # where appending is not atomic, and where not all is written at once
-            if file.write(data := json.dumps(line).encode() + b"\n") != len(data):
+            data = json.dumps(line).encode() + b"\n"
+            end = file.seek(0, os.SEEK_END)
+            if end and os.pread(file.fileno(), 1, end - 1) != b"\n":
+                data = b"\n" + data  # a writer was killed within its line, which is not to damage this one
+            if file.write(data) != len(data):
                 raise OSError(f"not all of a line was written to {path}")
 
 
@@ -62,9 +67,11 @@ def replayed(folder: str, question: Question, number: int) -> Answer:
     raise BrokenEnvironmentError(question.tool, f"no answer is recorded to call {number + 1} with {question.arguments}")
 
 
-def rewind() -> None:
-    """Play back from the beginning."""
+def rewind(folder: str | None) -> None:
+    """Play back from the beginning of `folder`, if one is given, which is read at once: it may be large."""
     _read.cache_clear()
+    if folder:
+        _read(Path(folder))
 
 
 @functools.cache

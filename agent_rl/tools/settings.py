@@ -48,7 +48,7 @@ def shared(settings: ToolsSettings) -> Iterator[None]:
             given[LIMITER] = stack.enter_context(limiter_service())
         try:
             os.environ.update(given)
-            rewind()
+            rewind(given.get(REPLAY))
             yield
         finally:
             for name, value in before.items():

@@ -1,6 +1,9 @@
 """The environment `math`: right answers in any form are right, wrong ones are not, hostile ones end."""
 
 import asyncio
+import threading
+import time
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +15,7 @@ from agent_rl.envs.math import judge
 from agent_rl.envs.math.env import final_answer
 from agent_rl.envs.math.judge import same
 from agent_rl.envs.math.problems import KINDS
+from tests.tools.talkers import play, run
 
 HALF, ROOT, PAIR, SET, CONE = "\\frac{1}{2}", "2\\sqrt{5}", "(1, -2)", "\\{-1, 4\\}", "\\frac{4}{3}\\pi"
 
@@ -109,3 +113,20 @@ def test_episodes_side_by_side_get_each_their_own_verdict():
         return await asyncio.gather(*[play(make("math"), a) for a in ["\\sqrt{20}", "\\sqrt{21}"] * 10])
 
     assert asyncio.run(together()) == [1.0, 0.0] * 10
+
+
+def test_an_episode_does_not_fail_because_those_before_it_wrote_what_is_slow_to_compare(monkeypatch):
+    one_at_a_time = threading.Lock()
+
+    def slow(gold: str, answer: str) -> bool:
+        with one_at_a_time:
+            time.sleep(0.15)
+            return gold == answer
+
+    monkeypatch.setattr("agent_rl.envs.math.env.same", slow)
+    env = partial(make, "math")
+    monkeypatch.setattr("tests.tools.talkers.TASK", Task("t", (user("1+1?"),), "2"))
+    said = assistant("Answer: 2")
+    for played in run(*(play(env, said, name=f"e/{i}", tool_seconds=0.3) for i in range(4))):
+        assert played.failure is None
+        assert played.components["correct"] == 1.0

@@ -283,3 +283,18 @@ def test_the_file_of_an_environment_may_bring_a_wrapper_that_it_names(tmp_path: 
 def test_a_wrong_wrapper_or_option_says_what_would_be_right(entry, said):
     with pytest.raises((ValueError, UserError), match=said):
         EnvSection.model_validate({"name": "search", "wrappers": [entry]})
+
+
+def test_what_cannot_be_recorded_does_not_keep_the_environment_open(tmp_path):
+    closed: list[bool] = []
+
+    class Open(Adder):
+        def close(self) -> None:
+            closed.append(True)
+
+    (tmp_path / "folder").mkdir()
+    env = Record(Open(), file=str(tmp_path / "folder"))
+    env.reset()
+    with pytest.raises(UserError, match="cannot write"):
+        env.close()
+    assert closed == [True]

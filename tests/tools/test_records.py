@@ -10,6 +10,7 @@ from agent_rl import ToolEnv, ToolPolicy, tool
 from agent_rl.core.errors import UserError
 from agent_rl.core.message import assistant, tool_call
 from agent_rl.core.outcome import Cause
+from agent_rl.tools.records import FILE
 from agent_rl.tools.settings import ToolsSettings, shared
 from tests.tools.talkers import answers, play, run
 
@@ -90,3 +91,12 @@ def test_settings_that_cannot_be_meant_are_refused(tmp_path):
         shared(ToolsSettings(replay=str(tmp_path))),
     ):
         pass
+
+
+def test_a_line_that_was_broken_off_damages_no_other(tmp_path):
+    recorded = played(ToolsSettings(record=str(tmp_path)), PAGES[0])
+    with (tmp_path / FILE).open("a") as file:
+        file.write('{"episode": "e/2", "tool"')  # and its writer was killed
+    recorded += played(ToolsSettings(record=str(tmp_path)), PAGES[0], names=("e/3",))
+    replayed = played(ToolsSettings(replay=str(tmp_path)), PAGES[0], names=("e/0", "e/1", "e/3"))
+    assert [answers(episode) for episode in replayed] == [answers(episode) for episode in recorded]

@@ -155,11 +155,15 @@ def test_what_is_made_after_its_episode_has_ended_is_closed_at_once():
         async def close(self) -> None:
             ended.set()
 
+    class Next(Page):
+        pass
+
     class Slow(ToolEnv):
-        toolsets = (Late,)
+        toolsets = (Late, Next)
 
     trajectory = asyncio.run(play(Slow, tool_seconds=0.05))
     assert trajectory.failure is not None and trajectory.failure.cause is Cause.INFRASTRUCTURE
     assert begun.is_set() and not ended.is_set()
     goes_on.set()
     assert ended.wait(10)
+    assert made == []  # and what comes after it is not begun, which nobody would end

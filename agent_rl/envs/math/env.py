@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import Field
 
+from agent_rl.core.context import current
+from agent_rl.core.deadlines import waiting_for
 from agent_rl.core.message import Message, assistant, system, user
 from agent_rl.core.task import Task, TaskSet
 from agent_rl.core.threads import in_thread
@@ -43,8 +45,10 @@ class Math(ToolEnv):
     @reward
     async def correct(self, task: Task, answer: str) -> float:
         r"""1 when the last `\boxed{}`, or what follows `Answer:`, equals the gold answer, else 0."""
-        # In a thread: the event loop would wait for the comparison otherwise.
-        return float(await in_thread(lambda: same(gold_of(task.answer), final_answer(answer))))
+        # In a thread: the event loop would wait for the comparison otherwise. No deadline counts it: comparisons, each
+        # bounded, queue for one process, and those of slow expressions must not fail the episodes behind them.
+        with waiting_for("math-verify"), current().excuse.queueing():
+            return float(await in_thread(lambda: same(gold_of(task.answer), final_answer(answer))))
 
     def tasks(self, split: str) -> TaskSet:
         """Return the problems of "train" or "test"."""

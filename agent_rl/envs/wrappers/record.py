@@ -61,8 +61,10 @@ class Record(AgentWrapper):
 
     def close(self) -> None:
         """Write what was not ended, and close what is wrapped."""
-        self._write()
-        super().close()
+        try:
+            self._write()
+        finally:
+            super().close()
 
     def _write(self) -> None:
         """Add the episode to the file in one piece, so that environments side by side can share it."""
