@@ -22,6 +22,8 @@ def read_rows(file: Path) -> list[Row]:
     """
     if file.suffix not in (".parquet", ".jsonl", ".json"):
         raise UserError(f"{file} is not a .parquet, .jsonl or .json file")
+    if not file.is_file():
+        raise UserError(f"there is no file {file}")
     try:
         if file.suffix == ".parquet":
             return _parquet(file)
