@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from agent_rl.core.files import StorageError
 from agent_rl.tools.search import PassageIndex
 
 PASSAGES = [
@@ -20,6 +21,12 @@ PASSAGES = [
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> PassageIndex:
     return PassageIndex.build(PASSAGES, tmp_path_factory.mktemp("index") / "made" / "here")
+
+
+def test_an_index_that_cannot_be_written_is_told_with_its_place(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match=f"cannot write {tmp_path}/file/index: "):
+        PassageIndex.build(PASSAGES, tmp_path / "file" / "index")
 
 
 def test_an_index_in_memory_answers_as_one_in_a_folder_does(index):

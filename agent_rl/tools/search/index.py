@@ -7,6 +7,7 @@ from pathlib import Path
 
 import tantivy
 
+from agent_rl.core.files import storing
 from agent_rl.tools.search.base import Hit
 from agent_rl.tools.search.building import built
 
@@ -40,9 +41,10 @@ class PassageIndex:
         """Index `passages` into `folder`, whole or not at all, and open it."""
 
         def fill(work: Path) -> None:
-            (work / "tantivy").mkdir()
-            _indexed(passages, work / "tantivy")
-            (work / "passages.json").write_text(json.dumps(list(passages), ensure_ascii=False), encoding="utf-8")
+            with storing(folder):
+                (work / "tantivy").mkdir()
+                _indexed(passages, work / "tantivy")
+                (work / "passages.json").write_text(json.dumps(list(passages), ensure_ascii=False), encoding="utf-8")
 
         return built(folder, fill, cls.opened)
 
