@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from agent_rl.cli.common import add_words
-from agent_rl.config import compose, validate
+from agent_rl.config import compose, environment_words, validate
 from agent_rl.tracking import make_tracker
 from agent_rl.tracking.console import Console
 from agent_rl.tracking.run_folder import create_run
@@ -26,5 +26,6 @@ def run(arguments: argparse.Namespace) -> int:
     with Console() as console:
         checkpoint = train_on_demonstrations(config, folder, make_tracker("jsonl", folder, "agent_rl"), console)
     print(f"trained {config.sft.steps} steps; the model is in {checkpoint}")
-    print(f"next: agent-rl eval env={config.env.name} model={folder.path}")
+    env = environment_words(config.env.model_dump(mode="json"))
+    print(f"next: agent-rl eval {env} model={folder.path}")
     return 0

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from agent_rl.cli.common import add_words, take_word
-from agent_rl.config import compose, validate
+from agent_rl.config import compose, environment_words, validate
 from agent_rl.core.errors import UserError
 from agent_rl.tracking.console import Console
 from agent_rl.tracking.run_folder import RunFolder, create_run, write_config
@@ -76,7 +76,8 @@ def _conclude(config: TrainConfig, folder: RunFolder, summary: dict[str, Any]) -
     reached = f"held-out success {', '.join(rises)}" if rises else f"{summary['steps']} steps"
     print(f"reached: {reached} in {summary['steps']} steps, {summary['seconds']:.0f} s of training")
     print(f"lies in: {folder.path} (report.html, learning_curve.png, checkpoints, trajectories)")
-    print(f"next:    agent-rl eval env={config.env.name} model={folder.path} split={config.eval.split}")
+    env = environment_words(config.env.model_dump(mode="json"))
+    print(f"next:    agent-rl eval {env} model={folder.path} split={config.eval.split}")
 
 
 def _recorded(folder: RunFolder) -> dict[str, Any]:

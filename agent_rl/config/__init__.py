@@ -1,6 +1,6 @@
 """Configuration: presets composed with Hydra's grammar, validated by the rooms' own settings."""
 
-from agent_rl.config.compose import compose, presets
+from agent_rl.config.compose import compose, environment_words, presets
 from agent_rl.config.validate import validate
 
-__all__ = ["compose", "presets", "validate"]
+__all__ = ["compose", "environment_words", "presets", "validate"]

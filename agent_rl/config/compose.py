@@ -1,6 +1,7 @@
 """Composition: presets and `key=value` words of the command line, in Hydra's grammar, to one dictionary."""
 
 import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,16 @@ def compose(command: str, words: Sequence[str], base: dict[str, Any] | None = No
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(f"the configuration cannot be composed: {str(error).strip().splitlines()[0]}") from error
     return resolved
+
+
+def environment_words(section: dict[str, Any]) -> str:
+    """Return the `env` section of a configuration as it is typed in a shell: `env=search env.results=2`."""
+    words = [f"env={section['name']}"]
+    for key, value in section.items():
+        if key != "name" and value != []:  # no wrappers
+            plain = isinstance(value, str) and re.fullmatch(r"[A-Za-z/][\w./:-]*[./:-]\w+", value)
+            words.append(f"env.{key}={value if plain else _quoted(value)}")
+    return shlex.join(words)
 
 
 def _parse(parser: Any, word: str) -> Any:

@@ -1,6 +1,7 @@
 """Python files that people bring, run as modules."""
 
 import functools
+import hashlib
 import importlib.util
 import sys
 from pathlib import Path
@@ -14,7 +15,8 @@ def run_file(file: Path) -> ModuleType:
     Raises:
         Exception: Whatever the file's own code raises.
     """
-    spec = importlib.util.spec_from_file_location(f"agent_rl_user_{file.stem}", file)
+    place = hashlib.sha256(str(file).encode()).hexdigest()[:8]  # two files may have one name
+    spec = importlib.util.spec_from_file_location(f"agent_rl_user_{file.stem}_{place}", file)
     assert spec is not None and spec.loader is not None  # the file ends in .py
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module

@@ -19,6 +19,8 @@ def numbered_rows(file: Path) -> Iterator[tuple[int, Any]]:
     """
     if file.suffix not in KINDS:
         raise UserError(f"{file} is not a {', '.join(KINDS[:-1])} or {KINDS[-1]} file")
+    if not file.is_file():
+        raise UserError(f"there is no file {file}")
     if file.suffix == ".parquet":
         yield from enumerate(_parquet(file), start=1)
         return

@@ -1,5 +1,7 @@
 """Words of the command line become settings: Hydra's grammar, presets, and one clear line for what is wrong."""
 
+import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +10,13 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent_rl.config import compose, presets, validate
+from agent_rl.config import compose, environment_words, presets, validate
 from agent_rl.config.compose import PRESETS
 from agent_rl.config.validate import keys
 from agent_rl.core.errors import UserError
+from agent_rl.envs.registration import make
+from agent_rl.envs.scripts import play
+from agent_rl.envs.section import written
 from agent_rl.evaluation.settings import EvalConfig
 from agent_rl.trainer.settings import SftConfig, TrainConfig
 
@@ -129,6 +134,23 @@ def test_any_recorded_text_survives_resuming(text):
     }
 
 
+@pytest.mark.parametrize(
+    ("section", "typed"),
+    [
+        ({"name": "search", "wrappers": []}, "env=search"),
+        ({"name": "[search,guess]", "search": {"results": 2}}, "'env=[search,guess]' 'env.search={results:2}'"),
+        ({"name": "gymnasium", "id": "FrozenLake-v1"}, "env=gymnasium env.id=FrozenLake-v1"),
+        ({"name": "verl", "reward": "/a/my.py:score", "data": "true", "held_out": 0.1}, None),
+        ({"name": "search", "wrappers": [{"name": "limit", "turns": 2}], "text": "it's, so; $HOME [a] 'b' 1e3"}, None),
+    ],
+)
+def test_the_environment_of_a_run_can_be_typed_again(section, typed):
+    words = environment_words(section)
+    assert typed in (words, None)
+    env = compose("eval", shlex.split(words))["env"]
+    assert {**env, "name": written(env["name"])} == {key: value for key, value in section.items() if value != []}
+
+
 def test_a_recorded_configuration_is_resumed_as_it_was_and_takes_new_words():
     first = train("trainer.steps=3", "optimizer.lr=1e-7", "env.results=2", "eval.tasks=0", "tracker=swanlab", "seed=9")
     recorded = yaml.safe_load(yaml.safe_dump(first.model_dump(mode="json")))
@@ -236,6 +258,18 @@ def test_an_environment_brings_limits_that_the_command_line_changes(command):
     assert turns("env=search") == TrainConfig().rollout.limits.turns
     assert turns("env=guess") == 5
     assert turns("env=guess", "rollout.limits.turns=9") == 9
+
+
+@pytest.mark.parametrize("name", ["household", "math", "shop", "sql"])
+def test_the_limits_of_an_environment_hold_a_task_and_its_solution_with_room_to_spare(name):
+    limits = validate(EvalConfig, compose("eval", [f"env={name}"])).rollout.limits
+    env = make(name)
+    task = env.task_set("test")[0]
+    steps = play(env, task, env.solution(task))
+    said = [message for step in steps for message in (step.action, *step.observation)]
+    characters = len(json.dumps([*said, [tool.schema() for tool in env.tools()]]))
+    assert characters / 2 < limits.episode_tokens
+    assert len(steps) < limits.turns
 
 
 def test_the_limits_of_an_environment_and_those_of_a_hosted_model_hold_together():

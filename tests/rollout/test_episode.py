@@ -240,3 +240,14 @@ def test_the_scripted_engine_obeys_the_limits_of_a_request():
 
     assert generate(2, frozenset()).finish is Finish.LENGTH
     assert generate(9, frozenset({3})).tokens == [1, 2, 3]
+
+
+def test_a_prompt_that_leaves_no_room_is_no_result_of_the_policy(adder, renderer):
+    engine = ScriptedEngine(script(renderer, CALL))
+    trajectory = play(adder(), engine, renderer, Limits(episode_tokens=20))
+    assert not trajectory.usable and trajectory.failure.cause is Cause.ENVIRONMENT
+    assert (
+        trajectory.failure.message
+        == f"its prompt has {len(trajectory.tokens)} tokens, over rollout.limits.episode_tokens=20"
+    )
+    assert not engine.requests

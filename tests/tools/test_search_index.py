@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from agent_rl.core.files import StorageError
 from agent_rl.tools.search import PassageIndex
 
 PASSAGES = [
@@ -20,6 +21,18 @@ PASSAGES = [
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> PassageIndex:
     return PassageIndex.build(PASSAGES, tmp_path_factory.mktemp("index") / "made" / "here")
+
+
+def test_an_index_that_cannot_be_written_is_told_with_its_place(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match=f"cannot write {tmp_path}/file/index: "):
+        PassageIndex.build(PASSAGES, tmp_path / "file" / "index")
+
+
+def test_an_index_in_memory_answers_as_one_in_a_folder_does(index):
+    loose = PassageIndex.in_memory(PASSAGES)
+    for asked in (*PASSAGES, "the capital of", "unknown", ""):
+        assert loose.search(asked, 3) == index.search(asked, 3)
 
 
 @pytest.mark.parametrize("place", range(len(PASSAGES)))
@@ -37,7 +50,7 @@ def test_as_many_passages_come_back_as_asked_for_best_first(index):
 
 def test_an_index_opened_again_answers_alike(tmp_path):
     built = PassageIndex.build(PASSAGES, tmp_path / "index")
-    opened = PassageIndex(tmp_path / "index")
+    opened = PassageIndex.opened(tmp_path / "index")
     assert len(opened) == len(PASSAGES)
     assert opened.search("the capital", 5) == built.search("the capital", 5)
     assert [path.name for path in tmp_path.iterdir()] == ["index"]
@@ -47,7 +60,7 @@ def test_an_index_opened_again_answers_alike(tmp_path):
 def test_a_folder_without_an_index_cannot_be_opened(tmp_path, folder):
     (tmp_path / "empty").mkdir()
     with pytest.raises((OSError, ValueError)):
-        PassageIndex(tmp_path / folder)
+        PassageIndex.opened(tmp_path / folder)
 
 
 @pytest.mark.parametrize("query", ["", "   ", "?!", "()[]{}\"'\\:^~*+-", "_", "\n\t\x00"])
@@ -103,4 +116,4 @@ def test_two_processes_that_build_at_once_leave_one_good_index(tmp_path):
         builder.join(60)
     assert [builder.exitcode for builder in builders] == [0, 0]
     assert [path.name for path in tmp_path.iterdir()] == ["index"]
-    assert PassageIndex(tmp_path / "index").search("city Gao") == [PASSAGES[3]]
+    assert PassageIndex.opened(tmp_path / "index").search("city Gao") == [PASSAGES[3]]

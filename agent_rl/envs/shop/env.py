@@ -1,9 +1,7 @@
 """The environment `shop`."""
 
 import functools
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from random import Random
 
 from pydantic import Field
@@ -118,10 +116,8 @@ class Shop(ToolEnv):
 
 @functools.cache
 def _index(seed: int, size: int) -> PassageIndex:
-    """Return the index over the catalogue, built in a folder that goes as soon as it has been read."""
-    with tempfile.TemporaryDirectory(prefix="agent_rl-shop-") as folder:
-        lines = [product.line for product in catalogue(seed, size).values()]
-        return PassageIndex.build(lines, Path(folder) / "index")
+    """Return the index over the catalogue."""
+    return PassageIndex.in_memory([product.line for product in catalogue(seed, size).values()])
 
 
 @functools.cache

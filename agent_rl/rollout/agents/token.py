@@ -8,7 +8,7 @@ from agent_rl.core.deadlines import Excuse, Overdue, waiting_for, within
 from agent_rl.core.errors import UserError
 from agent_rl.core.limits import Limits
 from agent_rl.core.message import Message
-from agent_rl.core.outcome import EpisodeError, InfrastructureError, StopReason, told
+from agent_rl.core.outcome import BrokenEnvironmentError, EpisodeError, InfrastructureError, StopReason, told
 from agent_rl.core.seeds import derive
 from agent_rl.core.trajectory import Origin, Segment, Trajectory
 from agent_rl.rollout.agents.base import Action, Plan
@@ -46,9 +46,13 @@ class TokenAgent:
 
         Raises:
             InfrastructureError: The engine failed, took too long, or returned what cannot have been sampled.
+            BrokenEnvironmentError: The episode's first prompt leaves no token to say anything.
         """
         room = self._limits.episode_tokens - len(self._tokens)
         if room <= 0:
+            if not number:  # the limits do not fit the task, which is no result of the policy
+                limit = f"rollout.limits.episode_tokens={self._limits.episode_tokens}"
+                raise BrokenEnvironmentError("environment", f"its prompt has {len(self._tokens)} tokens, over {limit}")
             return None
         most = min(room, self._limits.turn_tokens)
         try:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from agent_rl.core.files import storing
+
 T = TypeVar("T")
 
 
@@ -14,9 +16,13 @@ def built(folder: Path, fill: Callable[[Path], None], opened: Callable[[Path], T
 
     The work happens beside `folder`, which appears only when it is complete: two processes may build at once, and one
     that is killed leaves nothing half done.
+
+    Raises:
+        StorageError: Nothing can be written there.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    with storing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         fill(work)
         work.chmod(0o755)

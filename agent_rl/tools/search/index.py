@@ -7,6 +7,7 @@ from pathlib import Path
 
 import tantivy
 
+from agent_rl.core.files import storing
 from agent_rl.tools.search.base import Hit
 from agent_rl.tools.search.building import built
 
@@ -16,37 +17,42 @@ _WORDS = re.compile(r"[^\W_]+")
 class PassageIndex:
     """A BM25 index over passages. Thread-safe for searching; it never changes once it is built."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, passages: Sequence[str], index: tantivy.Index) -> None:
+        """Search `index`, whose documents are the numbers of `passages`."""
+        self._passages = passages
+        self._index = index
+        self._searcher = index.searcher()
+
+    @classmethod
+    def opened(cls, folder: Path) -> "PassageIndex":
         """Open the index that `build` left in `folder`."""
-        self._passages: list[str] = json.loads((folder / "passages.json").read_text(encoding="utf-8"))
-        self._index = tantivy.Index.open(str(folder / "tantivy"))
-        self._searcher = self._index.searcher()
+        passages: list[str] = json.loads((folder / "passages.json").read_text(encoding="utf-8"))
+        return cls(passages, tantivy.Index.open(str(folder / "tantivy")))
+
+    @classmethod
+    def in_memory(cls, passages: Sequence[str]) -> "PassageIndex":
+        """Index `passages` without a folder: nothing is kept."""
+        index = _indexed(passages)
+        index.reload()
+        return cls(list(passages), index)
 
     @classmethod
     def build(cls, passages: Sequence[str], folder: Path) -> "PassageIndex":
         """Index `passages` into `folder`, whole or not at all, and open it."""
 
         def fill(work: Path) -> None:
-            (work / "tantivy").mkdir()
-            schema = tantivy.SchemaBuilder()
-            schema.add_text_field("body", tokenizer_name="default")
-            schema.add_integer_field("id", stored=True)
-            index = tantivy.Index(schema.build(), path=str(work / "tantivy"))
-            # One thread: documents keep their order, so equal scores come back in the same order on every machine.
-            writer = index.writer(heap_size=64_000_000, num_threads=1)
-            for number, passage in enumerate(passages):
-                writer.add_document(tantivy.Document(body=passage, id=number))
-            writer.commit()
-            writer.wait_merging_threads()
-            (work / "passages.json").write_text(json.dumps(list(passages), ensure_ascii=False), encoding="utf-8")
+            with storing(folder):
+                (work / "tantivy").mkdir()
+                _indexed(passages, work / "tantivy")
+                (work / "passages.json").write_text(json.dumps(list(passages), ensure_ascii=False), encoding="utf-8")
 
-        return built(folder, fill, cls)
+        return built(folder, fill, cls.opened)
 
     @classmethod
     def kept(cls, passages: Callable[[], Sequence[str]], folder: Path) -> "PassageIndex":
         """Open the index that is kept in `folder`, built the first time, and anew when it is damaged."""
         try:
-            return cls(folder)
+            return cls.opened(folder)
         except (OSError, ValueError):  # not there, or damaged
             return cls.build(passages(), folder)
 
@@ -70,3 +76,17 @@ class PassageIndex:
         found = self._searcher.search(parsed, results).hits
         numbers = [(self._searcher.doc(address)["id"][0], score) for score, address in found]
         return [Hit(self._passages[number], str(number), float(score)) for number, score in numbers]
+
+
+def _indexed(passages: Sequence[str], folder: Path | None = None) -> tantivy.Index:
+    schema = tantivy.SchemaBuilder()
+    schema.add_text_field("body", tokenizer_name="default")
+    schema.add_integer_field("id", stored=True)
+    index = tantivy.Index(schema.build(), path=str(folder) if folder else None)
+    # One thread: documents keep their order, so equal scores come back in the same order on every machine.
+    writer = index.writer(heap_size=64_000_000, num_threads=1)
+    for number, passage in enumerate(passages):
+        writer.add_document(tantivy.Document(body=passage, id=number))
+    writer.commit()
+    writer.wait_merging_threads()
+    return index

@@ -118,7 +118,7 @@ def test_the_solution_is_the_text_of_all_turns() -> None:
 def test_wrong_files_are_the_users_to_mend(made: Callable[..., AgentEnv], project: Path) -> None:
     (project / "odd.jsonl").write_text('{"prompt": "no list of messages"}\n' * 3)
     (project / "one.jsonl").write_text(json.dumps(row(1)))
-    for name, message in (("odd.jsonl", "'prompt'"), ("one.jsonl", "too few"), ("no.jsonl", "cannot be read")):
+    for name, message in (("odd.jsonl", "'prompt'"), ("one.jsonl", "too few"), ("no.jsonl", "there is no file")):
         with pytest.raises(UserError, match=message):
             made(data=project / name).tasks("train")
     with pytest.raises(UserError, match=r"unknown split 'tset', did you mean 'test'"):
