@@ -4,6 +4,7 @@ import asyncio
 import functools
 import hashlib
 import json
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -12,9 +13,10 @@ from pathlib import Path
 
 from agent_rl.core.context import current
 from agent_rl.core.deadlines import waiting_for
-from agent_rl.core.files import cache_folder, write_json_atomic
+from agent_rl.core.files import StorageError, cache_folder, write_json_atomic
 from agent_rl.core.threads import in_thread
 
+logger = logging.getLogger(__name__)
 _MOST = 16384  # answers that a process keeps
 
 
@@ -105,8 +107,12 @@ class Cache:
         return answer
 
     def _store(self, question: Question, answer: Answer) -> None:
+        """Write an answer down; where that is impossible the tool has answered all the same."""
         with self._storing:
-            write_json_atomic(self._file(question), asdict(answer))
+            try:
+                write_json_atomic(self._file(question), asdict(answer))
+            except (StorageError, OSError) as error:
+                logger.warning("an answer of %s is not kept: %s", question.tool, error)
 
     def _remember(self, question: Question, answer: Answer) -> None:
         with self._lock:

@@ -150,6 +150,16 @@ def test_equal_calls_are_made_once_even_at_the_same_time(kind, tmp_path, monkeyp
     assert len(tried) == (2 if kind == "disk" else 3)
 
 
+def test_an_answer_that_cannot_be_kept_is_an_answer_all_the_same(tmp_path, monkeypatch, caplog):
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("AGENT_RL_CACHE", str(tmp_path / "file"))
+    cache.cache_clear()
+    flaky, _ = failing(0, KeyError(), cache="disk")
+    assert ask(flaky, {"a": 1}) == ["1 after 1"]
+    assert "an answer of flaky is not kept: cannot write" in caplog.text
+    cache.cache_clear()
+
+
 def test_what_fails_is_not_cached_and_who_waited_for_it_asks_anew():
     flaky, tried = failing(1, KeyError(), cache="memory", retries=0)
 
