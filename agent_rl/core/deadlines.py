@@ -100,6 +100,7 @@ class Excuse:
         self._waited = 0.0
         self._since: tuple[float, float] | None = None
         self._queues = 0
+        self._forgiven = 0.0
 
     def queue(self) -> None:
         """A request waits for a place at the engine from now on."""
@@ -122,9 +123,11 @@ class Excuse:
             if not self._queues:
                 self.place()
 
-    def forgive(self, seconds: float) -> None:
-        """Leave out `seconds` more, which were lost to something that is tried again."""
-        self._waited += seconds
+    def forgive(self, since: float) -> None:
+        """Leave out the time since `since` (the loop's clock), lost to what is tried again; once where it overlaps."""
+        now = asyncio.get_running_loop().time()
+        self._waited += now - max(since, self._forgiven)
+        self._forgiven = now
 
     def __call__(self) -> float:
         """Return the seconds so far."""

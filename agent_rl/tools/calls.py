@@ -108,13 +108,13 @@ def _failure(name: str, policy: ToolPolicy, error: Exception) -> EpisodeError:
 async def _attempt(name: str, function: Callable[..., Any], arguments: dict[str, Any], policy: ToolPolicy) -> Answer:
     """Run the function once, in a place of its own if there are limits, within the time-out."""
     leave = await _place(name, policy) if policy.limited else _nothing
-    begun = time.perf_counter()
+    begun, since = time.perf_counter(), asyncio.get_running_loop().time()
     running = _Running(partial(function, **arguments), policy.max_chars, leave)
     try:
         with waiting_for(name):
             return await within(policy.timeout, running.run(inspect.iscoroutinefunction(function)))
     except Exception:
-        current().excuse.forgive(time.perf_counter() - begun)
+        current().excuse.forgive(since)
         raise
     finally:
         running.abandon()
