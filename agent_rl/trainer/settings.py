@@ -51,6 +51,11 @@ def _trainable(given: object) -> object:
     return given
 
 
+def _or_default(given: object) -> object:
+    """Take the default for the nothing that the preset of a hosted model says."""
+    return {} if given is None else given
+
+
 class ClusterSettings(Settings):
     """Where the workers live."""
 
@@ -63,7 +68,7 @@ class TrainConfig(Settings):
 
     env: EnvSection = EnvSection()
     """The environment and its settings."""
-    model: ModelSettings = ModelSettings()
+    model: Annotated[ModelSettings, BeforeValidator(_or_default)] = ModelSettings()
     """The policy."""
     engine: Annotated[EmbeddedSettings | SglangSettings, Field(discriminator="name"), BeforeValidator(_trainable)] = (
         EmbeddedSettings()

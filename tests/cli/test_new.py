@@ -118,4 +118,4 @@ def test_a_folder_that_cannot_be_written_is_told(capsys, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "mkdir", no_room)
-    assert "the folder kiosk cannot be written: No space left on device" in refused(capsys, "env", "kiosk")
+    assert "the folder hut cannot be written: No space left on device" in refused(capsys, "env", "hut")
