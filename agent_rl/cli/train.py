@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             summary = train(config, folder, console, facts)
         except KeyboardInterrupt:
-            console.line(f"continue with: agent-rl train resume={folder.path}")
+            console.line(f"\ncontinue with: agent-rl train resume={folder.path}")  # a line may have been cut off
             raise
     _conclude(config, folder, summary)
     return 0

@@ -20,5 +20,5 @@ def test_an_interrupted_training_says_so_once_and_how_to_continue(
     monkeypatch.setattr("agent_rl.trainer.run.train", train)
     assert main(["train", "out=run"]) == status
     out, err = capsys.readouterr()
-    assert out.splitlines() == ["continue with: agent-rl train resume=run"]
+    assert out.splitlines() == ["", "continue with: agent-rl train resume=run"]
     assert err == f"{word}\n"
