@@ -61,13 +61,13 @@ def _refuse_bad(kind: str, name: str) -> None:
 
 def _write(kind: str, name: str, package: bool) -> list[Path]:
     """Write the template of `kind` under its new name; return the files."""
-    placeholder = f"my_{kind}"
+    sample = f"my_{kind}"
     written = []
     try:
         Path(name).mkdir()
         for file in (*_FILES, _PACKAGE) if package else _FILES:
-            text = (_TEMPLATES / kind / file.format(name=placeholder)).read_text(encoding="utf-8")
-            text = text.replace(_identifier("env", placeholder), _identifier("env", name)).replace(placeholder, name)
+            text = (_TEMPLATES / kind / file.format(name=sample)).read_text(encoding="utf-8")
+            text = text.replace(_identifier("env", sample), _identifier("env", name)).replace(sample, name)
             written.append(Path(name, file.format(name=name)))
             written[-1].write_text(text, encoding="utf-8")
     except OSError as error:

@@ -44,8 +44,8 @@ def _train(config: TrainConfig, folder: RunFolder, console: Console, facts: dict
     first = begun[1] if begun else 0
     if first > config.trainer.steps:
         raise UserError(f"the run has {first} steps already, more than trainer.steps={config.trainer.steps}")
-    truncate_after(folder.metrics_jsonl, first)
     folder.drop_after(first)
+    truncate_after(folder.metrics_jsonl, first)  # last: what the metrics no longer tell is gone
     model_settings = config.model.model_copy(update={"path": str(begun[0])}) if begun else config.model
     model, tokenizer = load_model(model_settings)
     env = config.env.build()
