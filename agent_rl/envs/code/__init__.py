@@ -1,0 +1,1 @@
+"""The environment `code`: write programs that pass tests."""
