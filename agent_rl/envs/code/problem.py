@@ -11,8 +11,8 @@ class Case:
     """One test.
 
     Attributes:
-        input: Standard input as a text for style `stdio`; the list of arguments for `function`; a test file for `pytest`.
-        expected: Standard output as a text for `stdio`; the value for `function`; None for `pytest`.
+        input: For style `stdio` standard input as a text; for `function` the list of arguments; for `pytest` a test file.
+        expected: For `stdio` standard output as a text; for `function` the value; for `pytest` None.
     """
 
     input: Any
