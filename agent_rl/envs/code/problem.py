@@ -11,7 +11,7 @@ class Case:
     """One test.
 
     Attributes:
-        input: For style `stdio` standard input as a text; for `function` the list of arguments; for `pytest` a test file.
+        input: For `stdio` standard input as a text; for `function` the list of arguments; for `pytest` a test file.
         expected: For `stdio` standard output as a text; for `function` the value; for `pytest` None.
     """
 
