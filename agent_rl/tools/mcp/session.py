@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from agent_rl.core.context import count
 from agent_rl.core.outcome import InfrastructureError
 from agent_rl.core.threads import service_loop
-from agent_rl.tools.mcp.schema import arguments_of
+from agent_rl.tools.schema_tool import schema_tool
 from agent_rl.tools.tool import Tool
 
 if TYPE_CHECKING:
@@ -75,9 +75,11 @@ class McpSession:
         return self._tools[1]
 
     def _tool(self, name: str, description: str, schema: dict[str, Any]) -> Tool:
-        arguments = arguments_of(name, schema, self._server.source)
-        function = _Remote(self, name, self._server.public()).call
-        return Tool(name, " ".join(description.split()), arguments, function, self._server.policy)
+        described = {"name": name, "description": " ".join(description.split()), "parameters": schema}
+        try:
+            return schema_tool(described, _Remote(self, name, self._server.public()).call, self._server.policy)
+        except ValueError as error:
+            raise InfrastructureError(self._server.source, str(error)) from error
 
     async def answer(self, name: str, arguments: dict[str, Any]) -> str:
         """Return what the tool `name` answers, called on the service loop."""
