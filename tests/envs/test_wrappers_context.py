@@ -260,6 +260,21 @@ def test_wrappers_are_named_in_the_configuration_from_the_inside_out(tmp_path: P
     assert env.get_wrapper_attr("options").file == str(tmp_path / "x.jsonl")
 
 
+@pytest.mark.parametrize(
+    ("wrappers", "shown"),
+    [
+        ("drop_observations", "<DropObservations<"),
+        (["drop_observations", "truncate_tool_output"], "<TruncateToolOutput<DropObservations<"),
+        ({"name": "limit", "turns": 2}, "<LimitEpisode<"),
+        ({"name": "simulated_user", "endpoint": {"model": "m"}}, "<SimulatedUser<"),
+    ],
+)
+def test_one_wrapper_needs_no_list_and_one_without_options_is_its_name(wrappers, shown):
+    section = EnvSection.model_validate({"name": "search", "wrappers": wrappers})
+    assert str(section.build()).startswith(shown)
+    assert EnvSection.model_validate(section.model_dump()) == section
+
+
 def test_the_file_of_an_environment_may_bring_a_wrapper_that_it_names(tmp_path: Path):
     (tmp_path / "brought.py").write_text(BROUGHT)
     section = {"name": f"{tmp_path}/brought.py:Quiet", "wrappers": [{"name": "polite", "cost": 0.5}]}
@@ -274,6 +289,7 @@ def test_the_file_of_an_environment_may_bring_a_wrapper_that_it_names(tmp_path: 
         ({"name": "drop_observation"}, "unknown wrapper 'drop_observation', did you mean 'drop_observations'"),
         ({"name": "drop_observations", "kep": 1}, "has no option 'kep', did you mean 'keep'"),
         ({"name": "drop_observations", "keep": 0}, "greater than 0"),
+        ("drop_observation", "unknown wrapper 'drop_observation', did you mean 'drop_observations'"),
         ({"name": "limit"}, "at least one of turns, seconds and tokens"),
         ({"name": "gymnasium.wrappers:TimeLimit", "steps": 1}, "missing a required argument|unexpected keyword"),
         ({"name": "gymnasium.wrappers:NoSuch"}, "has no wrapper class 'NoSuch'"),
@@ -283,6 +299,8 @@ def test_the_file_of_an_environment_may_bring_a_wrapper_that_it_names(tmp_path: 
 def test_a_wrong_wrapper_or_option_says_what_would_be_right(entry, said):
     with pytest.raises((ValueError, UserError), match=said):
         EnvSection.model_validate({"name": "search", "wrappers": [entry]})
+    with pytest.raises((ValueError, UserError), match=said):
+        EnvSection.model_validate({"name": "search", "wrappers": entry})
 
 
 def test_what_cannot_be_recorded_does_not_keep_the_environment_open(tmp_path):

@@ -22,7 +22,7 @@ class RecordOptions(Settings):
 
 
 class Record(AgentWrapper):
-    """Writes each episode as an object with these fields.
+    """Writes each episode as a line of a file: an object with these fields.
 
     `messages` has all that was said, `rewards` one number per turn, `infos` what came with the reset and with each
     turn, `terminated` and `truncated` how it ended. Both are false of an episode that was given up: it is written when
