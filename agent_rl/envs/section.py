@@ -33,7 +33,7 @@ class EnvSection(BaseModel):
     @field_validator("wrappers", mode="before")
     @classmethod
     def _environment_first(cls, wrappers: Any, info: ValidationInfo) -> Any:
-        """Read the environment's file, which may bring wrappers of its own, before they are looked up; list one alone."""
+        """Make one a list; read the environment's file, which may bring wrappers, before they are looked up."""
         if "name" in info.data:
             environment(info.data["name"])
         return [wrappers] if isinstance(wrappers, str | dict | WrapperSection) else wrappers

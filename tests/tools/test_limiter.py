@@ -139,6 +139,19 @@ def test_without_a_service_the_limits_hold_in_this_process(monkeypatch):
     asyncio.run(work())  # the first loop's places were given back with its connection
 
 
+def test_a_loop_that_outlives_a_run_asks_the_next_run_s_limiter(monkeypatch):
+    policy = ToolPolicy(concurrency=1)
+
+    async def work() -> None:
+        monkeypatch.delenv(LIMITER, raising=False)
+        await enter("two", policy)
+        with limiter_service() as address:
+            monkeypatch.setenv(LIMITER, address)
+            await asyncio.wait_for(enter("two", policy), 30)
+
+    asyncio.run(work())
+
+
 HOLDER = """
 import asyncio
 from agent_rl.tools import ToolPolicy

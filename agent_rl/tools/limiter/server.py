@@ -68,6 +68,8 @@ class _Limiter:
                 self._take(json.loads(line), held, writer)
         except (OSError, ValueError, KeyError, TypeError) as error:
             logger.warning("a client of the limiter broke off: %s", error)
+        except asyncio.CancelledError:  # the limiter ends; asyncio would report a stream's task that ends like this
+            return
         finally:
             for number, key in held.items():  # first of all, so that none of its own is let in by an end of its own
                 self._gates[key].withdraw((writer, number))
