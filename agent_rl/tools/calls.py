@@ -59,9 +59,11 @@ async def _remembered(
     if policy.cache is None:
         answer: Answer = await ask()
     else:
-        # Files of one name bring modules of one name: a cache, which other projects share, tells them apart.
+        # Files of one name bring modules of one name: a cache, which other projects share, tells them apart; and by a
+        # hash of what may be secret, if the object that a tool is a method of gives one. Records are played without it.
         file = getattr(getattr(function, "__code__", None), "co_filename", "")
-        kept = replace(question, settings=f"{file} {question.settings}")
+        secret = getattr(getattr(function, "__self__", None), "fingerprint", "")
+        kept = replace(question, settings=f"{file} {secret} {question.settings}")
         answer, there = await cache(policy.cache).answer(kept, ask)
         count(f"tools/{name}/cached", there)
     if record and policy.replay:

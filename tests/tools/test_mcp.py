@@ -21,8 +21,9 @@ from agent_rl.core.message import assistant, tool_call
 from agent_rl.core.outcome import InfrastructureError
 from agent_rl.envs.mcp import McpEnv
 from agent_rl.envs.reward import reward
-from agent_rl.tools import Tool, ToolPolicy, tool
-from agent_rl.tools.mcp import McpServer
+from agent_rl.tools import Tool, ToolPolicy, records, tool
+from agent_rl.tools.answers import cache
+from agent_rl.tools.mcp import McpServer, McpSession
 
 SERVER = Path(__file__).with_name("mcp_server.py")
 COMMAND = shlex.join([sys.executable, str(SERVER)])
@@ -241,3 +242,32 @@ def test_errors_name_a_server_without_what_may_be_secret():
 def test_a_schema_that_is_none_is_the_servers_fault():
     with pytest.raises(InfrastructureError, match="'fly' have no valid schema"):
         STDIO.session()._tool("fly", "", {"type": "wing"})
+
+
+class Fast(McpSession):
+    """A session without a server."""
+
+    async def answer(self, name: str, arguments: dict[str, Any]) -> str:
+        return str(id(self))
+
+
+def test_cached_answers_are_told_apart_by_variables_and_headers_which_are_not_written_down(monkeypatch, tmp_path):
+    monkeypatch.setenv("AGENT_RL_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv(records.RECORD, str(tmp_path / "records"))
+    cache.cache_clear()
+    policy = ToolPolicy(cache="disk")
+    given: list[dict[str, Any]] = [{"command": "x"}, {"url": "http://x"}]
+    given += [{"command": "x", "variables": {"KEY": key}} for key in ("secret-1", "secret-2")]
+    given += [{"url": "http://x", "headers": {"Authorization": key}} for key in ("secret-1", "secret-2")]
+
+    def answers() -> list[str]:
+        sessions = [Fast(McpServer(**fields, policy=policy), True) for fields in given]
+        return [ask({"who": session._tool("who", "", {})}, "who") for session in sessions]
+
+    first = answers()
+    assert len(set(first)) == len(given)
+    cache.cache_clear()  # another process
+    assert answers() == first
+    written = [file.read_text() for file in tmp_path.rglob("*") if file.is_file()]
+    assert len(written) == len(given) + 1 and not any("secret" in text for text in written)
+    cache.cache_clear()

@@ -20,11 +20,12 @@ _REST = 30.0  # seconds
 
 @dataclass(frozen=True)
 class _Remote:
-    """A tool of a session. Answers that are kept are told apart by the `settings` of what a tool is a method of."""
+    """A tool of a session. Answers are told apart by `settings`, those in caches by `fingerprint` as well."""
 
     session: "McpSession"
     name: str
     settings: "McpServer"
+    fingerprint: str
 
     async def call(self, arguments: dict[str, Any]) -> str:
         return await service_loop().call(self.session.answer(self.name, arguments))
@@ -77,7 +78,8 @@ class McpSession:
     def _tool(self, name: str, description: str, schema: dict[str, Any]) -> Tool:
         described = {"name": name, "description": " ".join(description.split()), "parameters": schema}
         try:
-            return schema_tool(described, _Remote(self, name, self._server.public()).call, self._server.policy)
+            remote = _Remote(self, name, self._server.public(), self._server.fingerprint)
+            return schema_tool(described, remote.call, self._server.policy)
         except ValueError as error:
             raise InfrastructureError(self._server.source, str(error)) from error
 
