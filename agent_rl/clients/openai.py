@@ -8,7 +8,8 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
@@ -76,6 +77,7 @@ class ChatClient:
         attempts: int = 6,
         backoff_seconds: float = 1.0,
         missing_key: str = "no key was given",
+        admitted: Callable[[], AbstractAsyncContextManager[object]] = nullcontext,
     ) -> None:
         """Call the endpoint at `url`.
 
@@ -87,10 +89,12 @@ class ChatClient:
             attempts: How often a request is sent while the endpoint is busy or out of reach.
             backoff_seconds: Wait before the second attempt; it doubles with each, and is drawn from its upper half.
             missing_key: What to say when the endpoint wants a key and none was given.
+            admitted: Is entered around every attempt; what waits there counts for no deadline of this client.
         """
         self.in_flight = self.backing_off = 0
         self._url, self._model, self._key = url.rstrip("/"), model, key
         self._attempts, self._backoff, self._missing_key = attempts, backoff_seconds, missing_key
+        self._admitted = admitted
         self._slots = asyncio.Semaphore(connections)
         self._reached = False
         self._not_before = 0.0  # the loop's time before which the endpoint wants no request
@@ -147,7 +151,8 @@ class ChatClient:
             attempt += 1
             await self._turn()
             try:
-                return await self._send(body, seconds)
+                async with self._admitted():
+                    return await self._send(body, seconds)
             except _BusyError as error:
                 if not self._reached and attempt >= min(_FIRST_ATTEMPTS, self._attempts):
                     raise UserError(f"the endpoint cannot be reached: {error.message}") from error
