@@ -24,6 +24,7 @@ _OPTIONS = ("-SsPB", "-X", "utf8")
 # One thread of linear algebra, and the same order of sets in every run.
 _ENVIRONMENT = {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 _STARTING = 60.0  # seconds
+_ENDING = 5.0  # seconds that it has to end what it runs
 _RETRY = 0.005  # seconds until a message is sent again for which there was no room
 _MOST_BYTES = 65536
 
@@ -35,8 +36,9 @@ class ServerGoneError(Exception):
 class ForkServer:
     """One fork server. Lives on one event loop."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", channel: socket.socket, errors: Any) -> None:
+    def __init__(self, tier: Tier, process: "subprocess.Popen[bytes]", channel: socket.socket, errors: Any) -> None:
         """Speak with a process that has just been started."""
+        self.tier = tier
         self._process, self._channel, self._errors = process, channel, errors
         self._names = itertools.count(1)
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
@@ -45,7 +47,7 @@ class ForkServer:
 
     @classmethod
     async def start(cls, tier: Tier, preload: Sequence[str]) -> "ForkServer":
-        """Start one that has imported what is there of `preload`.
+        """Start one of a tier that has imported what is there of `preload`.
 
         Raises:
             ServerGoneError: It could not be started; the text says why.
@@ -64,13 +66,15 @@ class ForkServer:
                 stderr=errors,
                 start_new_session=True,
             )
-        server = cls(process, ours, errors)
+        server = cls(tier, process, ours, errors)
         ours.setblocking(False)
         first: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         server._answers[0] = first
         asyncio.get_running_loop().add_reader(ours.fileno(), server._read)
         try:
-            await server._send({"tier": tier, "path": _import_path(), "readable": _readable(), "preload": preload})
+            scratch = tempfile.mkdtemp(prefix="agent_rl-sandbox-") if tier is not Tier.NAMESPACES else ""
+            paths = {"path": _import_path(), "readable": _readable(), "scratch": scratch}
+            await server._send({"tier": tier, "preload": preload, **paths})
             started = await asyncio.wait_for(first, _STARTING)
         except TimeoutError as error:
             server.close()
@@ -112,9 +116,12 @@ class ForkServer:
         self.gone = True
         asyncio.get_running_loop().remove_reader(self._channel.fileno())
         self._channel.close()
-        with contextlib.suppress(ProcessLookupError):
+        self._process.terminate()
+        try:
+            self._process.wait(_ENDING)
+        except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+            self._process.wait()
         reason = self._last_words()
         self._errors.close()
         for future in self._answers.values():
