@@ -22,11 +22,12 @@ async def run_python(code: str, limits: Limits) -> str:
 
 def told(result: Result, limits: Limits) -> str:
     """Return what an agent reads of a result: its output, and the last lines of what went wrong."""
-    parts = [str(Answer.of(result.stdout.rstrip("\n"), SHOWN)), _last_lines(result.stderr), _ended(result, limits)]
+    parts = [str(Answer.of(result.stdout.rstrip("\n"), SHOWN)), last_lines(result.stderr), _ended(result, limits)]
     return "\n".join(part for part in parts if part) or "(no output)"
 
 
-def _last_lines(stderr: str) -> str:
+def last_lines(stderr: str) -> str:
+    """Return the end of error output, where a traceback says what went wrong."""
     return "\n".join(line[:_LONGEST] for line in stderr.rstrip().splitlines()[-_LAST:])
 
 

@@ -1,0 +1,72 @@
+"""Verdicts of a program on the cases of a problem."""
+
+from collections.abc import Sequence
+
+from agent_rl.envs.code.problem import Case, CodeProblem
+from agent_rl.envs.code.styles import STYLES, Judged, Verdict
+from agent_rl.tools.sandbox.base import Limits, Result, Sandbox, Status
+
+_FIRST = 4
+"""Cases that are run at first; four times as many follow each time, so that a program is compiled a few times only."""
+_LIMITS = {
+    Status.TIME_LIMIT: Verdict.TIME_LIMIT,
+    Status.MEMORY_LIMIT: Verdict.MEMORY_LIMIT,
+    Status.OUTPUT_LIMIT: Verdict.OUTPUT_LIMIT,
+}
+
+
+async def judge(
+    sandbox: Sandbox, problem: CodeProblem, code: str, cases: Sequence[Case], limits: Limits, every: bool = True
+) -> list[Judged]:
+    """Return what became of a program on each case, each in a process of its own.
+
+    Cases that follow a time limit are skipped, lest a program that is too slow uses up its time on each of them.
+
+    Args:
+        sandbox: What runs it.
+        problem: What it is to solve.
+        code: The program.
+        cases: Cases of the problem.
+        limits: What it may use on each case; its output may be twice as long as what is expected.
+        every: Whether the cases are run that follow one that was not accepted.
+
+    Raises:
+        InfrastructureError: The sandbox failed.
+        UserError: The sandbox cannot run programs of this kind.
+    """
+    style, judged = STYLES[problem.style], list[Judged]()
+    program = style.program(problem, code, _roomy(limits, cases))
+    size = _FIRST
+    while len(judged) < len(cases):
+        if _hopeless(judged, every):
+            return [*judged, *[Judged(Verdict.SKIPPED)] * (len(cases) - len(judged))]
+        batch = cases[len(judged) : len(judged) + size]
+        inputs = [style.stdin(problem, case) for case in batch]
+        results = [result.checked() for result in await sandbox.run_each(program, inputs)]
+        for case, result, stdin in zip(batch, results, inputs, strict=True):
+            judged.append(_ended(result) or style.judged(case, result, stdin))
+        size *= 4
+    return judged
+
+
+def passed(judged: Sequence[Judged]) -> int:
+    """Return how many cases were accepted."""
+    return sum(one.verdict is Verdict.ACCEPTED for one in judged)
+
+
+def _hopeless(judged: Sequence[Judged], every: bool) -> bool:
+    return passed(judged) < len(judged) if not every else any(one.verdict is Verdict.TIME_LIMIT for one in judged)
+
+
+def _ended(result: Result) -> Judged | None:
+    """Return the verdict of a program that the sandbox ended, or that could not be compiled; else None."""
+    if result.stage == "compile" and result.status is not Status.FINISHED:
+        return Judged(Verdict.COMPILE_ERROR, "", result.stderr)
+    verdict = _LIMITS.get(result.status)
+    return None if verdict is None else Judged(verdict, result.stdout, result.stderr)
+
+
+def _roomy(limits: Limits, cases: Sequence[Case]) -> Limits:
+    """Return limits that leave room for what is expected to be written."""
+    longest = max((len(str(case.expected)) for case in cases), default=0)
+    return limits.model_copy(update={"output_kb": max(limits.output_kb, 2 * longest // 1024)})
