@@ -2,6 +2,7 @@
 
 from agent_rl.tools.answers import Answer
 from agent_rl.tools.sandbox.base import Limits, Program, Result, Status
+from agent_rl.tools.sandbox.current import current_sandbox
 
 SHOWN = 3000
 """Characters of a program's output that are shown; that there is more is said."""
@@ -15,8 +16,6 @@ async def run_python(code: str, limits: Limits) -> str:
     Raises:
         InfrastructureError: The sandbox failed.
     """
-    from agent_rl.tools.sandbox.current import current_sandbox
-
     return told((await current_sandbox().run(Program(code, limits=limits))).checked(), limits)
 
 

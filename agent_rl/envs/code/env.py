@@ -29,6 +29,8 @@ from agent_rl.tools.sandbox.base import Limits
 from agent_rl.tools.sandbox.current import current_sandbox
 from agent_rl.tools.tool import Tool, tool
 
+_PATIENT = ToolPolicy(timeout=600.0)  # the sandbox has limits of its own, and a queue
+
 
 class RewardWeights(Settings):
     """What the rewards are multiplied by; one of weight 0 is not computed, but `solved` always is."""
@@ -83,7 +85,7 @@ class Code(ToolEnv):
         self._new = 0
         self._judged: list[Judged] | None = None
 
-    @tool(policy=ToolPolicy(timeout=600.0))  # the sandbox has limits of its own, and a queue
+    @tool(policy=_PATIENT)  # type: ignore[untyped-decorator]
     async def run_tests(self, code: str) -> str:
         """Run a program on the public tests."""
         self._runs += 1
@@ -134,7 +136,7 @@ class Code(ToolEnv):
         judged = await self._verdicts(answer)
         return passed(judged) / len(judged)
 
-    @reward(per="turn")
+    @reward(per="turn")  # type: ignore[untyped-decorator]
     def progress(self) -> float:
         """Return the share of the public tests that passed in this turn for the first time."""
         new, self._new = self._new, 0
