@@ -3,9 +3,10 @@
 import re
 from collections.abc import Sequence
 
+from agent_rl.envs.code.harness import encode
 from agent_rl.envs.code.judge import passed
 from agent_rl.envs.code.problem import Case, CodeProblem
-from agent_rl.envs.code.styles import Judged, Verdict
+from agent_rl.envs.code.styles import Judged, Verdict, written
 from agent_rl.tools.answers import Answer
 from agent_rl.tools.python import last_lines
 
@@ -38,10 +39,10 @@ def _details(problem: CodeProblem, case: Case, judged: Judged) -> list[str]:
     if problem.style == "pytest":
         return [judged.given, last_lines(judged.error)]
     function = problem.style == "function"
-    asked = f"{problem.entry}({', '.join(map(repr, case.input))})" if function else str(case.input)
+    asked = f"{problem.entry}({', '.join(written(encode(value)) for value in case.input)})" if function else case.input
     parts = {"Input": asked, "Got": judged.given}
     if judged.verdict is Verdict.WRONG_ANSWER:
-        parts["Expected"] = repr(case.expected) if function else str(case.expected)
+        parts["Expected"] = written(encode(case.expected)) if function else case.expected
     error = last_lines(judged.error)
     return [f"{name}: {_short(part)}" for name, part in parts.items() if part] + ([error] if error else [])
 

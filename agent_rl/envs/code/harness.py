@@ -131,10 +131,8 @@ def _fails(test: types.FunctionType) -> bool:
 
 
 def _by_pytest(tests: str) -> dict[str, Any]:
-    try:
-        import pytest
-    except ImportError:
-        return {"failed": "pytest"}
+    import pytest
+
     outcomes: list[bool] = []
 
     class Count:

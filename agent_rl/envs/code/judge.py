@@ -1,13 +1,16 @@
 """Verdicts of a program on the cases of a problem."""
 
 from collections.abc import Sequence
+from weakref import WeakSet
 
+from agent_rl.core.errors import UserError
 from agent_rl.envs.code.problem import Case, CodeProblem
-from agent_rl.envs.code.styles import STYLES, Judged, Verdict
-from agent_rl.tools.sandbox.base import Limits, Result, Sandbox, Status
+from agent_rl.envs.code.styles import STYLES, Judged, Verdict, needs_pytest
+from agent_rl.tools.sandbox.base import Limits, Program, Result, Sandbox, Status
 
 _FIRST = 4
 """Cases that are run at first; four times as many follow each time, so that a program is compiled a few times only."""
+_WITH_PYTEST: WeakSet[Sandbox] = WeakSet()
 _LIMITS = {
     Status.TIME_LIMIT: Verdict.TIME_LIMIT,
     Status.MEMORY_LIMIT: Verdict.MEMORY_LIMIT,
@@ -34,8 +37,12 @@ async def judge(
         InfrastructureError: The sandbox failed.
         UserError: The sandbox cannot run programs of this kind.
     """
+    if problem.style == "pytest" and any(needs_pytest(case.input) for case in cases):
+        await _require_pytest(sandbox)
     style, judged = STYLES[problem.style], list[Judged]()
-    program = style.program(problem, code, _roomy(limits, cases))
+    longest = max(map(style.length, cases), default=0)
+    roomy = limits.model_copy(update={"output_kb": max(limits.output_kb, 2 * longest // 1024)})
+    program = style.program(problem, code, roomy)
     size = _FIRST
     while len(judged) < len(cases):
         if _hopeless(judged, every):
@@ -58,15 +65,17 @@ def _hopeless(judged: Sequence[Judged], every: bool) -> bool:
     return passed(judged) < len(judged) if not every else any(one.verdict is Verdict.TIME_LIMIT for one in judged)
 
 
+async def _require_pytest(sandbox: Sandbox) -> None:
+    """Raise `UserError` unless the sandbox has pytest; found by a run without a policy's program, which might lie."""
+    if sandbox not in _WITH_PYTEST:
+        if (await sandbox.run(Program("import pytest"))).checked().status is not Status.FINISHED:
+            raise UserError("the tests of this problem need pytest, which the sandbox does not have")
+        _WITH_PYTEST.add(sandbox)
+
+
 def _ended(result: Result) -> Judged | None:
     """Return the verdict of a program that the sandbox ended, or that could not be compiled; else None."""
     if result.stage == "compile" and result.status is not Status.FINISHED:
         return Judged(Verdict.COMPILE_ERROR, "", result.stderr)
     verdict = _LIMITS.get(result.status)
     return None if verdict is None else Judged(verdict, result.stdout, result.stderr)
-
-
-def _roomy(limits: Limits, cases: Sequence[Case]) -> Limits:
-    """Return limits that leave room for what is expected to be written."""
-    longest = max((len(str(case.expected)) for case in cases), default=0)
-    return limits.model_copy(update={"output_kb": max(limits.output_kb, 2 * longest // 1024)})

@@ -54,7 +54,12 @@ class Stdio:
 
     def stdin(self, problem: CodeProblem, case: Case) -> str:
         """Return what one case hands to it."""
-        return str(case.input)
+        text: str = case.input
+        return text
+
+    def length(self, case: Case) -> int:
+        """Return how many characters a right program writes."""
+        return len(case.expected)
 
     def judged(self, case: Case, result: Result, stdin: str) -> Judged:
         """Return the verdict of a run that ended by itself, on the input that it was handed."""
@@ -62,7 +67,7 @@ class Stdio:
         if result.status is Status.ERROR:
             broken = result.stderr.rstrip().rpartition("\n")[2].startswith(_SYNTAX)
             verdict = Verdict.COMPILE_ERROR if broken else Verdict.RUNTIME_ERROR
-        elif not same_output(str(case.expected), result.stdout):
+        elif not same_output(case.expected, result.stdout):
             verdict = Verdict.WRONG_ANSWER
         return Judged(verdict, result.stdout, result.stderr)
 
@@ -81,25 +86,35 @@ class _Harnessed(ABC):
         """Return what the harness is to do, and the mark."""
         return json.dumps({"mark": secrets.token_hex(8), **self.asked(problem, case)})
 
+    def length(self, case: Case) -> int:
+        """Return how many characters its value has in a report."""
+        return len(json.dumps(encode(case.expected)))
+
     def judged(self, case: Case, result: Result, stdin: str) -> Judged:
-        """Judge the report; a run that ended without one has failed, however it ended."""
-        report = _report(result.stdout, json.loads(stdin)["mark"])
-        if "failed" in report:
-            if report["failed"] == "pytest":
-                raise UserError("the tests of this problem need pytest, which the sandbox does not have")
-            return Judged(_FAILED.get(report["failed"], Verdict.RUNTIME_ERROR), "", result.stderr)
+        """Judge the report; a run that ended without one has failed, however it ended.
+
+        A program may find the mark, and report what it likes.
+        """
         try:
-            return self.compared(case, report, result.stderr)
-        except KeyError:
+            report = json.loads(result.stdout.removeprefix(json.loads(stdin)["mark"]))
+            if "failed" in report:
+                return Judged(_FAILED.get(report["failed"], Verdict.RUNTIME_ERROR), "", result.stderr)
+            right, given = self.compared(case, report)
+        except (LookupError, TypeError, ValueError, RecursionError):
             return Judged(Verdict.RUNTIME_ERROR, "", f"{result.stderr}\nIt ended before it was done.".lstrip())
+        return Judged(Verdict.ACCEPTED if right else Verdict.WRONG_ANSWER, given, result.stderr)
 
     @abstractmethod
     def asked(self, problem: CodeProblem, case: Case) -> dict[str, Any]:
         """Return what the harness is to do."""
 
     @abstractmethod
-    def compared(self, case: Case, report: dict[str, Any], error: str) -> Judged:
-        """Return the verdict that follows from a report; raise `KeyError` where it lacks something."""
+    def compared(self, case: Case, report: dict[str, Any]) -> tuple[bool, str]:
+        """Return whether a report is right, and what was given, as the policy may read it.
+
+        Raises:
+            LookupError, TypeError, ValueError, RecursionError: It is no report that the harness would write.
+        """
 
 
 class Function(_Harnessed):
@@ -109,10 +124,9 @@ class Function(_Harnessed):
         """Return the call."""
         return {"call": {"entry": problem.entry, "arguments": encode(list(case.input))}}
 
-    def compared(self, case: Case, report: dict[str, Any], error: str) -> Judged:
+    def compared(self, case: Case, report: dict[str, Any]) -> tuple[bool, str]:
         """Compare the value."""
-        right = same_value(encode(case.expected), report["value"])
-        return Judged(Verdict.ACCEPTED if right else Verdict.WRONG_ANSWER, written(report["value"]), error)
+        return same_value(encode(case.expected), report["value"]), written(report["value"])
 
 
 class Tests(_Harnessed):
@@ -120,30 +134,22 @@ class Tests(_Harnessed):
 
     def asked(self, problem: CodeProblem, case: Case) -> dict[str, Any]:
         """Return the tests."""
-        return {"test": {"tests": str(case.input), "by_pytest": bool(_PYTEST.search(str(case.input)))}}
+        return {"test": {"tests": case.input, "by_pytest": needs_pytest(case.input)}}
 
-    def compared(self, case: Case, report: dict[str, Any], error: str) -> Judged:
+    def compared(self, case: Case, report: dict[str, Any]) -> tuple[bool, str]:
         """Require that there were tests and that none failed."""
-        right = report["tests"] > 0 and report["failures"] == 0
-        given = f"{report['failures']} of {report['tests']} tests failed"
-        return Judged(Verdict.ACCEPTED if right else Verdict.WRONG_ANSWER, given, error)
+        tests, failures = report["tests"], report["failures"]
+        return tests > 0 and failures == 0, f"{failures} of {tests} tests failed"
 
 
 STYLES: dict[str, Stdio | Function | Tests] = {"stdio": Stdio(), "function": Function(), "pytest": Tests()}
 
 
 def written(encoded: Any) -> str:
-    """Return a value as Python writes it, for the policy to read."""
-    try:
-        return repr(decode(encoded))
-    except (TypeError, KeyError, ValueError, RecursionError):  # a program may report what the harness never would
-        return json.dumps(encoded)
+    """Return a value as Python writes it, for the policy to read; whole numbers of thousands of digits as they come."""
+    return json.dumps(encoded) if isinstance(encoded, dict) and "int" in encoded else repr(decode(encoded))
 
 
-def _report(stdout: str, mark: str) -> dict[str, Any]:
-    """Return what stands behind the mark; nothing where there is none, or something else beside it."""
-    try:
-        report = json.loads(stdout.removeprefix(mark)) if stdout.startswith(mark) else {}
-    except (ValueError, RecursionError):
-        return {}
-    return report if isinstance(report, dict) else {}
+def needs_pytest(tests: str) -> bool:
+    """Return whether a file of tests has more than functions without parameters."""
+    return bool(_PYTEST.search(tests))
