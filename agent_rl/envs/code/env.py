@@ -176,7 +176,8 @@ def _fenced(problem: CodeProblem) -> str:
 
 
 def _problem_of(settings: CodeSettings, task: Task) -> CodeProblem:
-    problem = _problems(settings, task.data.get("split", "")).get(task.id)
+    split = task.data.get("split")
+    problem = _problems(settings, split).get(task.id) if split else None
     if problem is None:
         raise UserError(f"task '{task.id}' is no problem of env.problems={settings.problems}; env.tasks has no tests")
     return problem

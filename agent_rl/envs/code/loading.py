@@ -55,7 +55,7 @@ def read_problems(file: Path, form: Format | None) -> dict[str, CodeProblem]:
                 raise ValueError(f"the id '{problem.id}' is that of an earlier line already")
         except KeyError as error:
             raise UserError(f"{file}, line {line}: {form} needs the column {error}") from error
-        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, TypeError, AttributeError, SyntaxError, RecursionError) as error:
             raise UserError(f"{file}, line {line}: {form or 'problem'}: {error}") from error
         problems[problem.id] = problem
     return problems

@@ -39,8 +39,10 @@ def _checked(test: str) -> list[Case] | None:
 def _examples(prompt: str, entry: str) -> list[Case]:
     cases = []
     try:
-        examples = doctest.DocTestParser().get_examples(prompt)
-    except ValueError:  # it is laid out otherwise
+        functions = [node for node in ast.parse(f"{prompt}\n    pass").body if isinstance(node, ast.FunctionDef)]
+        text = next(ast.get_docstring(function) for function in functions if function.name == entry)
+        examples = doctest.DocTestParser().get_examples(text or "")
+    except (SyntaxError, StopIteration, ValueError):  # examples are laid out in many ways
         return []
     for example in examples:
         try:
