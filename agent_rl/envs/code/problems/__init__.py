@@ -17,6 +17,9 @@ TOPICS = (
     "sorting",
     "grids",
     "intervals",
+    "graphs",
+    "planning",
+    "parsing",
     "digits",
 )
 

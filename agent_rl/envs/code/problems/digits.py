@@ -143,7 +143,7 @@ def no_twins(low: int, high: int) -> int:
     def below(limit: int) -> int:
         digits = [int(d) for d in str(limit)]
         # Shorter numbers, zero among them, then those of the same length that leave the limit's digits at some place.
-        count = 1 + sum(9**size for size in range(1, len(digits)))
+        count: int = 1 + sum(9**size for size in range(1, len(digits)))
         last = -1
         for at, digit in enumerate(digits):
             smaller = sum(d != last for d in range(at == 0, digit))

@@ -16,7 +16,7 @@ def best_crossing(board: list[list[int]]) -> int:
 
     The board has 1 to 50 rows of 1 to 50 integers.
     """
-    columns = [sum(column) for column in zip(*board, strict=True)]
+    columns: list[int] = [sum(column) for column in zip(*board, strict=True)]
     return max(sum(row) + columns[j] - value for row in board for j, value in enumerate(row))
 
 
@@ -187,14 +187,7 @@ def _vault(rng: Random) -> str:
     "hard",
     _vault,
     ["@.a\n##A\n*..\n", "@#*\n", "@*\n", "a@B*\n.#A.\nb...\n", "@A*\n#a#\n"],
-    large=lambda rng: lines(
-        "abcdef" + "." * 24,
-        *["." * 30] * 18,
-        "." * 22 + "####" + "." * 4,
-        "@" + "." * 20 + "#FEDCBA.",
-        "." * 21 + "########",
-        "#" * 28 + "A*",
-    ),
+    large=lambda rng: lines("abcdef" + "." * 12 + "######", *["." * 18 + "######"] * 11, "@" + "." * 17 + "FEDCB*"),
     style="stdio",
 )
 def keys_and_doors(text: str) -> str:
