@@ -107,6 +107,7 @@ class ForkServer:
         """Return a name for a run, and what will hold the server's account of it."""
         name = next(self._names)
         future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())  # somebody may have left
         self._answers[name] = future
         return name, future
 
