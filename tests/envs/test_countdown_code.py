@@ -8,12 +8,14 @@ from random import Random
 import pytest
 
 from agent_rl import make
-from agent_rl.core.message import Message, assistant
+from agent_rl.core.message import Message, assistant, tool_call
 from agent_rl.core.task import Task
+from agent_rl.envs.checker import check_environment
 from agent_rl.envs.countdown.env import judged, split_of
 from agent_rl.envs.countdown.problems import Problem, generate
 from agent_rl.envs.countdown_code import env as countdown_code
 from agent_rl.envs.countdown_code import programs
+from agent_rl.envs.section import EnvSection
 
 COUNT = 1000
 PROBLEM = Task("made", (), "2 * 3 + 4", data={"numbers": [2, 3, 4], "target": 10})
@@ -98,3 +100,30 @@ def test_only_an_expression_of_each_number_once_with_the_targets_value_counts(an
     env.reset(options={"task": PROBLEM})
     _, reward, over, *_ = env.step(assistant(answer))
     assert (reward, over) == (score, True)
+
+
+def test_the_program_runs_in_the_sandbox_and_what_it_prints_is_an_answer():
+    env = make("countdown_code")
+    for task in list(env.tasks("test"))[:3]:
+        env.reset(options={"task": task})
+        actions = env.solution(task)
+        ((printed_, *_), reward, over, *_) = env.step(next(actions))
+        numbers = task.data["numbers"], task.data["target"]
+        assert printed_["content"] == programs.found(*numbers, "+-*")
+        assert (reward, over) == (0.0, False)
+        assert env.step(next(actions))[1:3] == (1.0, True)
+
+
+def test_runs_are_counted_and_errors_are_read():
+    env = make("countdown_code", runs=1)
+    env.reset(options={"task": PROBLEM})
+    calls = [tool_call("python", {"code": code}, i) for i, code in enumerate(("1 / 0", "print(1)"))]
+    observation, reward, over, *_ = env.step(assistant("", calls))
+    assert observation[0]["content"].endswith("ZeroDivisionError: division by zero")
+    assert (observation[1]["content"], reward, over) == ("No runs are left.", 0.0, False)
+
+
+def test_every_check_passes():
+    findings = list(check_environment(EnvSection(name="countdown_code")))
+    assert {"gymnasium", "splits", "solution", "wrong answer", "malformed calls"} <= {f.name for f in findings}
+    assert [finding for finding in findings if not finding.passed] == []
