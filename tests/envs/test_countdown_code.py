@@ -123,6 +123,7 @@ def test_runs_are_counted_and_errors_are_read():
     assert (observation[1]["content"], reward, over) == ("No runs are left.", 0.0, False)
 
 
+@pytest.mark.slow
 def test_every_check_passes():
     findings = list(check_environment(EnvSection(name="countdown_code")))
     assert {"gymnasium", "splits", "solution", "wrong answer", "malformed calls"} <= {f.name for f in findings}
