@@ -20,7 +20,12 @@ TOPICS = (
     "graphs",
     "planning",
     "parsing",
-    "digits",
+    "simulation",
+    "geometry",
+    "times",
+    "bits",
+    "counting",
+    "tables",
 )
 
 

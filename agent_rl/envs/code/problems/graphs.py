@@ -178,7 +178,7 @@ def longest_ride(tracks: list[list[int]]) -> int:
         [3, [[0, 1, 5]], 2, 2, 0],
         [3, [[0, 1, 9], [1, 2, 9]], 0, 2, 0],
     ],
-    large=lambda rng: [400, [[i, j, rng.randint(1, 99)] for i in range(397) for j in (i + 1, i + 3)], 0, 397, 9],
+    large=lambda rng: [200, [[i, j, rng.randint(1, 99)] for i in range(197) for j in (i + 1, i + 3)], 0, 197, 7],
 )
 def fare_with_vouchers(n: int, roads: list[list[int]], start: int, goal: int, vouchers: int) -> int:
     """Return the least fare from `start` to `goal`, where each voucher makes one road free; -1 if there is no way.
@@ -223,8 +223,8 @@ def fare_with_vouchers(n: int, roads: list[list[int]], start: int, goal: int, vo
 def vital_links(n: int, links: list[list[int]]) -> list[list[int]]:
     """Return the links without which the network would fall into more parts than it has now.
 
-    Return each as [smaller node, greater node], sorted. Nodes are 0 to n - 1, 1 <= n <= 2000; no two links join the same
-    nodes. Taking the links away one after the other takes too long, and ways can be too long for recursion.
+    Return each as [smaller node, greater node], sorted. Nodes are 0 to n - 1, 1 <= n <= 2000; no two links join the
+    same nodes. Taking the links away one after the other takes too long, and ways can be too long for recursion.
     """
     near: list[list[int]] = [[] for _ in range(n)]
     for a, b in links:
@@ -261,9 +261,7 @@ def _offers(rng: Random) -> str:
     "hard",
     _offers,
     ["3 3\n0 1 5\n1 2 1\n2 0 3\n", "2 0\n", "1 0\n", "4 3\n0 1 2\n1 2 2\n2 3 2\n"],
-    large=lambda rng: lines(
-        [200, 1000], *[[i * 37 % 200, (i * 37 + 1 + i * i % 191) % 200, 1 + i * 7919 % 997] for i in range(1000)]
-    ),
+    large=lambda rng: lines([200, 900], *[[rng.randrange(100), rng.randrange(100, 200), i] for i in range(1, 901)]),
     style="stdio",
 )
 def cheapest_grid(text: str) -> str:

@@ -57,7 +57,7 @@ def _version(rng: Random) -> str:
 
 @problem(
     "easy",
-    lambda rng: [f"1.{_version(rng)}", f"1.{_version(rng)}"],
+    lambda rng: rng.sample([f"1.{_version(rng)}", f"1.{_version(rng)}", "1.2", "1.2.0", "1.02", "1.10"], 2),
     [["1.10", "1.9"], ["2.0", "2"], ["1", "1.0.1"], ["01.2", "1.02"], ["0.9", "1"]],
 )
 def compare_versions(one: str, other: str) -> int:
@@ -208,7 +208,7 @@ def _sum(rng: Random, depth: int = 0) -> str:
 def evaluate(text: str) -> str:
     """Print the value of an expression of integers, `+`, `-`, `*`, `/` and round brackets, or `error`.
 
-    `*` and `/` go before `+` and `-`, and all go from left to right. A `-` may also stand at the beginning or right after
+    `*` and `/` go before `+` and `-`, and all go from left to right. A `-` may also stand at the front or right after
     an opening bracket, where it turns the sign of the product behind it. `/` leaves the remainder out and rounds
     towards zero; dividing by zero is the only `error`. The only line is well formed, has no spaces and at most 2000
     characters; brackets are nested at most 200 deep.
