@@ -94,10 +94,6 @@ def test_one_turn_is_paid_by_the_hidden_tests(code, solved, share, file):
     assert played(weighted, [fenced(code)])[1] == [0.5 * solved + 2 * share]
 
 
-def test_an_answer_without_a_program_is_worth_nothing(file):
-    assert played(begun(file), [assistant(RIGHT)]) == ([], [0.0], True)
-
-
 def test_tests_are_run_and_mended_and_handed_in(file):
     env = begun(file, turns=4)
     said, rewards, over = played(env, [called("run_tests", "def most(xs):\n    return xs[0] / 0\n")])
@@ -148,6 +144,15 @@ def test_verdicts_are_counted_and_so_named_in_the_metrics(file):
         "code/accepted": 3,
         "code/runtime_error": 1,
     }
+
+
+def test_an_answer_without_a_program_is_counted_and_nothing_is_run(file, monkeypatch):
+    context = EpisodeContext("e")
+    env = begun(file)
+    monkeypatch.setattr(code_env, "current_sandbox", None)
+    enter(context)
+    assert played(env, [assistant(RIGHT)]) == ([], [0.0], True)
+    assert context.counters == {"code/no_program": 1, "code/skipped": 4}
 
 
 def test_a_sandbox_that_fails_is_no_reward(file, monkeypatch):

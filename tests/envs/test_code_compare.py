@@ -124,3 +124,8 @@ def test_an_output_is_itself_whatever_white_space_ends_it(text, end):
 def test_comparing_any_two_texts_gives_an_answer_that_hangs_on_no_order_of_equals(one, other):
     assert isinstance(same_output(one, other), bool)
     assert same_output(one, one)
+
+
+@pytest.mark.parametrize("token", ["9" * 300_000 + "x", "9" * 300_000, "0." + "9" * 300_000 + "e", "-" * 300_000])
+def test_a_token_of_any_length_is_compared_at_once(token):
+    assert not same_output("0.5", token)

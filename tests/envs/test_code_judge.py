@@ -112,6 +112,24 @@ def test_a_long_output_that_is_expected_is_no_output_limit():
     assert verdicts(long, "print('7' * int(input()))") == ["accepted"]
 
 
+@pytest.mark.parametrize(
+    ("code", "verdict"),
+    [
+        (
+            "#include <iostream>\nint main() { int a, b; std::cin >> a >> b; std::cout << a + b << std::endl; }",
+            "accepted",
+        ),
+        ("#include <iostream>\nint main() { std::cout << 3; }", "wrong_answer"),
+        ("int main() { return 1 }", "compile_error"),
+        ("int main() { return 1; }", "runtime_error"),
+    ],
+)
+def test_programs_in_a_compiled_language(code, verdict):
+    if "cpp" not in current_sandbox().languages:
+        pytest.skip("no C++ compiler is installed")
+    assert verdicts(replace(SUM, language="cpp"), code)[1] == verdict
+
+
 def test_a_value_of_any_size_is_compared():
     big = replace(
         ADD, hidden=(Case([1 << 20_000, 1], (1 << 20_000) + 1), Case([[0] * 30_000, [1]], [0] * 30_000 + [1]))
@@ -139,10 +157,9 @@ PRETENDERS = {
     "print": "print('accepted'); print({'value': 3}); print('3'); print('2 passed')",
     "report": """
 import os
-for i in range(1, 20):
-    for text in (b'{"value": 3}', b'{"tests": 2, "failures": 0}'):
-        try: os.write(i, text)
-        except OSError: pass
+for i in range(2, 20):
+    try: os.write(i, b'{"value": 3, "tests": 2, "failures": 0}')
+    except OSError: pass
 os._exit(0)
 """,
     "patched json": """
@@ -271,7 +288,10 @@ def test_a_value_that_nests_too_deep_is_no_answer(depth):
 
 
 def test_a_report_under_another_mark_is_none():
-    result = Result(Status.FINISHED, 0, 'mark{"value": 3}')
+    for text in ('{"value": 3}', ' mark{"value": 3}', '3mark{"value": 3}', 'mark{"value": 3} mark{"value": 3}'):
+        none = STYLES["function"].judged(ADD.hidden[0], Result(Status.FINISHED, 0, text), '{"mark": "mark"}')
+        assert none.verdict is Verdict.RUNTIME_ERROR
+    result = Result(Status.FINISHED, 0, 'mark{"value": 3}\n')
     assert STYLES["function"].judged(ADD.hidden[0], result, '{"mark": "mark"}').verdict is Verdict.ACCEPTED
     assert STYLES["function"].judged(ADD.hidden[0], result, '{"mark": "other"}').verdict is Verdict.RUNTIME_ERROR
 

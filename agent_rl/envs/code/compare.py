@@ -7,7 +7,7 @@ from typing import Any
 
 TOLERANCE = 1e-6
 """By how much two floating-point numbers may differ, absolutely or relative to the greater one."""
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 _INTEGER = re.compile(r"[+-]?\d+")
 
 

@@ -7,7 +7,7 @@ from random import Random
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
-from agent_rl.core.context import count, current
+from agent_rl.core.context import count
 from agent_rl.core.deadlines import waiting_for
 from agent_rl.core.errors import NotProvidedError, UserError
 from agent_rl.core.message import Message, assistant, system, tool_call, user
@@ -146,15 +146,16 @@ class Code(ToolEnv):
         """Judge, once, what was handed in, else the program in the answer, else the one that was tested last."""
         if self._judged is None:
             code = program_in(answer) or self._tested if self._submitted is None else self._submitted
-            every = self.settings.weights.share > 0
-            self._judged = await self._judge(code, self._problem.hidden, every)
+            self._judged = await self._judge(code, self._problem.hidden, self.settings.weights.share > 0)
             for one in self._judged:
                 count(f"code/{one.verdict}")
         return self._judged
 
     async def _judge(self, code: str, cases: Sequence[Case], every: bool) -> list[Judged]:
-        # The sandbox has time limits; what a program waits for a place in it is no fault of the episode's.
-        with waiting_for("sandbox"), current().excuse.queueing():
+        if not code.strip():
+            count("code/no_program")
+            return [Judged(Verdict.SKIPPED)] * len(cases)
+        with waiting_for("sandbox"):
             return await judge(current_sandbox(), self._problem, code, cases, self._limits, every)
 
     def solution(self, task: Task) -> list[Message]:

@@ -1,15 +1,18 @@
 """Verdicts of a program on the cases of a problem."""
 
 from collections.abc import Sequence
+from functools import partial
 from weakref import WeakSet
 
 from agent_rl.core.errors import UserError
+from agent_rl.core.threads import in_thread
 from agent_rl.envs.code.problem import Case, CodeProblem
-from agent_rl.envs.code.styles import STYLES, Judged, Verdict, needs_pytest
+from agent_rl.envs.code.styles import STYLES, AnyStyle, Judged, Verdict, needs_pytest
 from agent_rl.tools.sandbox.base import Limits, Program, Result, Sandbox, Status
 
-_FIRST = 4
-"""Cases that are run at first; four times as many follow each time, so that a program is compiled a few times only."""
+_FIRST, _MOST = 4, 32
+"""Cases of the first round, and most of a later one: a program that fails early costs little, and one that does not is
+compiled a few times only."""
 _WITH_PYTEST: WeakSet[Sandbox] = WeakSet()
 _LIMITS = {
     Status.TIME_LIMIT: Verdict.TIME_LIMIT,
@@ -50,9 +53,9 @@ async def judge(
         batch = cases[len(judged) : len(judged) + size]
         inputs = [style.stdin(problem, case) for case in batch]
         results = [result.checked() for result in await sandbox.run_each(program, inputs)]
-        for case, result, stdin in zip(batch, results, inputs, strict=True):
-            judged.append(_ended(result) or style.judged(case, result, stdin))
-        size *= 4
+        runs = list(zip(batch, results, inputs, strict=True))
+        judged += await in_thread(partial(_judged, style, runs))  # outputs may be long
+        size = min(4 * size, _MOST)
     return judged
 
 
@@ -63,6 +66,10 @@ def passed(judged: Sequence[Judged]) -> int:
 
 def _hopeless(judged: Sequence[Judged], every: bool) -> bool:
     return passed(judged) < len(judged) if not every else any(one.verdict is Verdict.TIME_LIMIT for one in judged)
+
+
+def _judged(style: AnyStyle, runs: Sequence[tuple[Case, Result, str]]) -> list[Judged]:
+    return [_ended(result) or style.judged(case, result, stdin) for case, result, stdin in runs]
 
 
 async def _require_pytest(sandbox: Sandbox) -> None:

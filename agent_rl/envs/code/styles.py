@@ -95,8 +95,9 @@ class _Harnessed(ABC):
 
         A program may find the mark, and report what it likes.
         """
+        mark = json.loads(stdin)["mark"]
         try:
-            report = json.loads(result.stdout.removeprefix(json.loads(stdin)["mark"]))
+            report = json.loads(result.stdout.removeprefix(mark)) if result.stdout.startswith(mark) else {}
             if "failed" in report:
                 return Judged(_FAILED.get(report["failed"], Verdict.RUNTIME_ERROR), "", result.stderr)
             right, given = self.compared(case, report)
@@ -142,7 +143,8 @@ class Tests(_Harnessed):
         return tests > 0 and failures == 0, f"{failures} of {tests} tests failed"
 
 
-STYLES: dict[str, Stdio | Function | Tests] = {"stdio": Stdio(), "function": Function(), "pytest": Tests()}
+AnyStyle = Stdio | Function | Tests
+STYLES: dict[str, AnyStyle] = {"stdio": Stdio(), "function": Function(), "pytest": Tests()}
 
 
 def written(encoded: Any) -> str:
