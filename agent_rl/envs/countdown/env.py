@@ -48,7 +48,9 @@ class Countdown(ToolEnv):
 
     def tasks(self, split: str) -> TaskSet:
         """Return the problems of "train" or "test"; none is in both, whatever the order of its numbers."""
-        return task_set(split, *_shape(self.settings))
+        if split not in SPLITS:
+            raise UserError(f"unknown split '{split}'{nearest(split, SPLITS)} (there are: {', '.join(SPLITS)})")
+        return _task_set(split, *_shape(self.settings))
 
     def setup(self, task: Task) -> None:
         """Count the tries anew."""
@@ -77,7 +79,7 @@ class Countdown(ToolEnv):
 
     def demonstrate(self, rng: Random) -> Demonstration:
         """Return an episode, on a problem made for it, of a player that mostly tries whatever comes to mind."""
-        problem = generate(rng, *_shape(self.settings))
+        problem = _generated(rng, _shape(self.settings))
         messages = list(_task(problem).messages)
         for _ in range(self.settings.tries):
             knows = rng.random() < KNOWS
@@ -114,26 +116,23 @@ def _shape(settings: CountdownSettings) -> tuple[int, int, int, str]:
     return settings.numbers, settings.largest, settings.highest, settings.operators
 
 
+def _generated(rng: Random, shape: tuple[int, int, int, str]) -> Problem:
+    count, largest, highest, operators = shape
+    return generate(rng, count, largest, highest, operators)
+
+
 @functools.cache
-def task_set(split: str, numbers: int, largest: int, highest: int, operators: str) -> TaskSet:
-    """Return the problems of a split, made as the settings of these names say."""
-    if split not in SPLITS:
-        raise UserError(f"unknown split '{split}'{nearest(split, SPLITS)} (there are: {', '.join(SPLITS)})")
-    shape = numbers, largest, highest, operators
+def _task_set(split: str, *shape: Any) -> TaskSet:
+    """Return the problems of a split: a problem belongs to the split that its own key chooses."""
     rng = Random(derive(0, "countdown", split, *shape))
     problems: dict[str, Problem] = {}
     for _ in range(_ATTEMPTS * SPLITS[split]):
         if len(problems) == SPLITS[split]:
             break
-        problem = generate(rng, *shape)
-        if split_of(problem) == split:
+        problem = _generated(rng, (shape[0], shape[1], shape[2], shape[3]))
+        if (derive(0, "countdown/split", problem.key) % 4 == 0) == (split == "test"):
             problems.setdefault(problem.key, problem)
     return TaskSet([_task(problem) for problem in problems.values()], split)
-
-
-def split_of(problem: Problem) -> str:
-    """Return the split that a problem belongs to, whatever the settings and the order of its numbers."""
-    return "train" if derive(0, "countdown/split", problem.key) % 4 else "test"
 
 
 def _task(problem: Problem) -> Task:

@@ -4,6 +4,7 @@ import functools
 from collections.abc import Iterator
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
@@ -11,7 +12,7 @@ from agent_rl.core.message import Message, assistant, text_of, tool_call, tool_r
 from agent_rl.core.settings import Settings
 from agent_rl.core.task import Task, TaskSet
 from agent_rl.envs.base import Demonstration
-from agent_rl.envs.countdown.env import judged, split_of, task_set
+from agent_rl.envs.countdown.env import Countdown, judged
 from agent_rl.envs.countdown.problems import Problem, generate, random_expression
 from agent_rl.envs.countdown_code import programs
 from agent_rl.envs.reward import reward
@@ -80,7 +81,7 @@ class CountdownCode(ToolEnv):
     def demonstrate(self, rng: Random) -> Demonstration:
         """Return an episode, on a training problem made for it, of a player that seldom lets a program look."""
         problem = generate(rng, *_shape(self.settings))
-        while split_of(problem) != "train":
+        while problem.key in _held_out(*_shape(self.settings)):
             problem = generate(rng, *_shape(self.settings))
         messages, style = [_asked(problem.numbers, problem.target)], rng.random()
         answer = self._thought_of(rng, problem)
@@ -116,7 +117,12 @@ def _shape(settings: CountdownCodeSettings) -> tuple[int, int, int, str]:
 
 @functools.cache
 def _task_set(split: str, numbers: int, largest: int, highest: int, operators: str) -> TaskSet:
-    problems = task_set(split, numbers, largest, highest, operators)
+    problems = Countdown(numbers=numbers, largest=largest, highest=highest, operators=operators).tasks(split)
     return TaskSet(
         [replace(task, messages=(_asked(task.data["numbers"], task.data["target"]),)) for task in problems], split
     )
+
+
+@functools.cache
+def _held_out(*shape: Any) -> frozenset[str]:
+    return frozenset(task.id for task in _task_set("test", *shape))
