@@ -99,7 +99,7 @@ def _forked(channel: socket.socket, new: int) -> socket.socket:
     if os.fork():
         os._exit(0)
     channel.close()
-    os.setsid()
+    os.setpgid(0, 0)
     if random:
         random.setstate(state)
     here = os.getcwd()

@@ -69,7 +69,6 @@ def _become(
     exit_code = 1
     try:
         os.close(_REPORT)
-        os.setsid()
         confine()
         kernel.dumpable(True)
         command, environment = request["command"], request["environment"] | {"HOME": scratch, "TMPDIR": scratch}
