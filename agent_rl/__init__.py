@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from agent_rl.tools.toolset import ToolSet
 
 SHIPPED_ENVIRONMENTS = {
+    "code": ("agent_rl/Code-v0", "agent_rl.envs.code:Code"),
     "countdown": ("agent_rl/Countdown-v0", "agent_rl.envs.countdown:Countdown"),
+    "countdown_code": ("agent_rl/CountdownCode-v0", "agent_rl.envs.countdown_code:CountdownCode"),
     "frozen_lake": ("agent_rl/FrozenLake-v0", "agent_rl.envs.frozen_lake:FrozenLake"),
     "guess": ("agent_rl/Guess-v0", "agent_rl.envs.guess:Guess"),
     "household": ("agent_rl/Household-v0", "agent_rl.envs.household:Household"),
