@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from agent_rl.clients.fusion_messages import RunAnswer
 from agent_rl.clients.http import JsonClient, RefusedError, UnreachableError
+from agent_rl.core.context import current
 from agent_rl.core.errors import UserError
 from agent_rl.core.outcome import InfrastructureError
 
@@ -46,8 +47,12 @@ class FusionClient:
             InfrastructureError: There was no answer, or none that is one.
         """
         try:
-            async with self._places:
+            with current().excuse.queueing():
+                await self._places.acquire()
+            try:
                 said = await self._sent(request, seconds)
+            finally:
+                self._places.release()
         except RefusedError as error:
             if error.status in _REQUESTS_OWN_FAULT:
                 raise UserError(f"the sandbox refuses the request: {error.message}") from error

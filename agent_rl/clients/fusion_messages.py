@@ -4,9 +4,19 @@ Everything that is added is optional: a server that does not know the added fiel
 does a client with those of an answer.
 """
 
-from typing import Literal
+import base64
+from typing import Annotated, Any, Literal
 
-from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    WithJsonSchema,
+)
 
 # fmt: off
 Language = Literal[
@@ -16,6 +26,13 @@ Language = Literal[
     "c",  # added by agent-rl
 ]
 # fmt: on
+
+
+def _decoded(value: Any) -> Any:
+    return base64.b64decode(value, validate=True) if isinstance(value, str) else value
+
+
+Content = Annotated[bytes, BeforeValidator(_decoded), WithJsonSchema({"type": "string", "contentEncoding": "base64"})]
 CommandStatus = Literal["Finished", "Error", "TimeLimitExceeded"]
 
 
@@ -36,7 +53,7 @@ class RunRequest(BaseModel):
     """Wall-clock seconds for running."""
     memory_limit_MB: int = -1
     """Memory of all its processes in MiB; -1 takes the server's default."""
-    files: dict[str, Base64Bytes | None] = Field(default_factory=dict)
+    files: dict[str, Content | None] = Field(default_factory=dict)
     """Content in base64 by path relative to the working folder; a file whose content is null is left out."""
     fetch_files: list[str] = Field(default_factory=list)
     """Paths to bring back; what is not there afterwards is missing in the answer."""
@@ -111,7 +128,7 @@ class NotebookRequest(BaseModel):
     """Memory in MiB; -1 takes the server's default."""
     kernel: Literal["python3"] = "python3"
     """The only one there is."""
-    files: dict[str, Base64Bytes | None] = Field(default_factory=dict)
+    files: dict[str, Content | None] = Field(default_factory=dict)
     """Content in base64 by path relative to the working folder; a file whose content is null is left out."""
     fetch_files: list[str] = Field(default_factory=list)
     """Paths to bring back; what is not there afterwards is missing in the answer."""

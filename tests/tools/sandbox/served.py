@@ -21,10 +21,16 @@ class FakeSandbox:
 
     languages: tuple[str, ...] = ("python", "bash", "cpp")
 
+    url = ""
+    """Where the server is that all tests share; see conftest.py."""
+
     def __init__(self) -> None:
+        self.open = threading.Event()
+        self.reset()
+
+    def reset(self) -> None:
         self.result = Result(Status.FINISHED, exit_code=0)
         self.asked: list[tuple[Program, str]] = []
-        self.open = threading.Event()
         self.open.set()
         self.ended = self.cancelled = 0
 

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from agent_rl.clients.fusion_messages import RunAnswer
 from agent_rl.core.errors import UserError
 from agent_rl.core.outcome import InfrastructureError
+from agent_rl.core.scopes import RUN, keep
 from agent_rl.tools.sandbox.base import Limits, Program, Result, Status
 from agent_rl.tools.sandbox.fusion import FusionSandbox, FusionSettings
 from agent_rl.tools.sandbox.fusion.answers import read
 from tests.clients.fake_fusion import fusion, ran
-from tests.tools.sandbox.served import FakeSandbox, served
+from tests.tools.sandbox.served import FakeSandbox
 
 
 def run(url: str, program: Program, stdin: str = "", **more: Any) -> Result:
@@ -175,59 +176,45 @@ def test_the_address_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("stage", ["run", "compile"])
 @pytest.mark.parametrize("status", list(Status))
-def test_a_result_comes_through_our_server_as_it_is(status: Status, stage: Any):
-    fake = FakeSandbox()
+def test_a_result_comes_through_our_server_as_it_is(fake: FakeSandbox, status: Status, stage: Any):
     code = {Status.FINISHED: 0, Status.ERROR: 3, Status.MEMORY_LIMIT: -9}.get(status)
     fake.result = Result(status, code, "out\ufffd", "err", 0.25, 12.5, "namespaces", stage, files={"f": b"\xff"})
     if status is Status.INFRASTRUCTURE:
         fake.result = Result(status, tier="remote", message="no disk")
-    with served(fake) as url:
-        assert run(url, Program("x")) == fake.result
+    assert run(fake.url, Program("x")) == fake.result
 
 
-def test_our_server_runs_what_was_asked_for():
+def test_our_server_runs_what_was_asked_for(fake: FakeSandbox):
     limits = Limits(seconds=3, compile_seconds=4, memory_mb=99, output_kb=7, disk_mb=5, processes=6)
     program = Program("prö\ngram", "cpp", {"a/b": bytes(range(256))}, ("out",), limits)
-    fake = FakeSandbox()
-    with served(fake) as url:
-        run(url, program, "stdin\n")
+    run(fake.url, program, "stdin\n")
     assert fake.asked == [(program, "stdin\n")]
 
 
-def test_any_text_arrives():
-    fake = FakeSandbox()
-
-    @settings(max_examples=15)
-    @given(code=st.text(max_size=50), stdin=st.text(max_size=50), content=st.binary(max_size=50))
-    def arrives(code: str, stdin: str, content: bytes) -> None:
-        run(url, Program(code, files={"f": content}), stdin)
-        program, received = fake.asked[-1]
-        assert (program.code, received, program.files) == (code, stdin, {"f": content})
-
-    with served(fake) as url:
-        arrives()
+@settings(max_examples=30)
+@given(code=st.text(max_size=50), stdin=st.text(max_size=50), content=st.binary(max_size=50))
+def test_any_text_arrives(served_fake: FakeSandbox, code: str, stdin: str, content: bytes):
+    sandbox = keep(RUN, "test_any_text", lambda: FusionSandbox(FusionSettings(url=served_fake.url)))
+    asyncio.run(sandbox.run(Program(code, files={"f": content}), stdin))
+    program, received = served_fake.asked[-1]
+    assert (program.code, received, program.files) == (code, stdin, {"f": content})
 
 
-def test_lone_surrogates_arrive_as_question_marks():
-    fake = FakeSandbox()
-    with served(fake) as url:
-        run(url, Program("print('\ud800')"), "\udfff")
+def test_lone_surrogates_arrive_as_question_marks(fake: FakeSandbox):
+    run(fake.url, Program("print('\ud800')"), "\udfff")
     assert (fake.asked[0][0].code, fake.asked[0][1]) == ("print('?')", "?")
 
 
-def test_threads_and_loops_share_the_sandbox():
-    fake = FakeSandbox()
+def test_threads_and_loops_share_the_sandbox(fake: FakeSandbox):
     fake.result = Result(Status.FINISHED, 0, "1\n", tier="fake")
-    with served(fake) as url:
-        sandbox = FusionSandbox(FusionSettings(url=url))
-        results: list[Result] = []
-        threads = [
-            threading.Thread(target=lambda: results.append(asyncio.run(sandbox.run(Program("print(1)")))))
-            for _ in range(8)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        asyncio.run(sandbox.close())
+    sandbox = FusionSandbox(FusionSettings(url=fake.url))
+    results: list[Result] = []
+    threads = [
+        threading.Thread(target=lambda: results.append(asyncio.run(sandbox.run(Program("print(1)"))))) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    asyncio.run(sandbox.close())
     assert results == [fake.result] * 8
