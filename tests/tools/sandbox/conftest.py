@@ -1,21 +1,15 @@
-"""One server for all tests that need no other."""
+"""A local sandbox that the tests of a module share."""
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
 
-from tests.tools.sandbox.served import FakeSandbox, served
+from agent_rl.tools.sandbox.local import LocalSandbox, LocalSettings
 
 
-@pytest.fixture(scope="session")
-def served_fake() -> Iterator[FakeSandbox]:
-    fake = FakeSandbox()
-    with served(fake) as fake.url:
-        yield fake
-
-
-@pytest.fixture
-def fake(served_fake: FakeSandbox) -> FakeSandbox:
-    """A sandbox that runs nothing, behind a server at its `url`."""
-    served_fake.reset()
-    return served_fake
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[LocalSandbox]:
+    made = LocalSandbox(LocalSettings())
+    yield made
+    asyncio.run(made.close())
