@@ -11,7 +11,7 @@ import pytest
 
 from agent_rl.tools.sandbox.base import Limits, Result, Status
 from agent_rl.tools.sandbox.server.gate import BusyError, Gate
-from tests.tools.sandbox.served import FakeSandbox, served
+from tests.tools.sandbox.served.fake import FakeSandbox, served
 
 PRINT = {"code": "print(1)", "language": "python"}
 

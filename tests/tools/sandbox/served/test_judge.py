@@ -8,7 +8,7 @@ import pytest
 from agent_rl.core.outcome import InfrastructureError
 from agent_rl.tools.sandbox.base import Result, Status
 from agent_rl.tools.sandbox.server.judge import extract, passes
-from tests.tools.sandbox.served import FakeSandbox
+from tests.tools.sandbox.served.fake import FakeSandbox
 
 COMPLETION = "So:\n```python\nprint(1)\n```\nDone."
 

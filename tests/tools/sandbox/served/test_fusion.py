@@ -17,7 +17,7 @@ from agent_rl.tools.sandbox.base import Limits, Program, Result, Status
 from agent_rl.tools.sandbox.fusion import FusionSandbox, FusionSettings
 from agent_rl.tools.sandbox.fusion.answers import read
 from tests.clients.fake_fusion import fusion, ran
-from tests.tools.sandbox.served import FakeSandbox
+from tests.tools.sandbox.served.fake import FakeSandbox
 
 
 def run(url: str, program: Program, stdin: str = "", **more: Any) -> Result:
