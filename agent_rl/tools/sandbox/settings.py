@@ -1,6 +1,11 @@
 """Which sandbox programs run in."""
 
+from typing import Annotated
+
+from pydantic import Field
+
+from agent_rl.tools.sandbox.fusion.settings import FusionSettings
 from agent_rl.tools.sandbox.local.settings import LocalSettings
 
-SandboxSettings = LocalSettings
+SandboxSettings = Annotated[LocalSettings | FusionSettings, Field(discriminator="name")]
 """The settings of one of the sandboxes, chosen by `name`."""

@@ -3,6 +3,9 @@
 import base64
 import platform
 from collections.abc import Mapping
+from typing import TypeVar
+
+from pydantic import PositiveFloat, PositiveInt
 
 from agent_rl.clients.fusion_messages import CommandResult, Outcome, RunAnswer, RunRequest
 from agent_rl.core.errors import UserError
@@ -10,6 +13,7 @@ from agent_rl.core.settings import Settings
 from agent_rl.tools.sandbox.base import Limits, Program, Result, Status
 from agent_rl.tools.sandbox.fusion.languages import NAMES
 
+T = TypeVar("T", int, float)
 _OURS = {theirs: ours for ours, theirs in NAMES.items()}
 _KILLED = -9  # the contract has no words for these limits; its clients take another exit code than 0 for a failure
 _TOLD = {
@@ -19,18 +23,32 @@ _TOLD = {
 
 
 class ServedLimits(Settings):
-    """What programs may use."""
+    """What programs may use: what they are given where a request does not say, and how much a request may ask for."""
 
-    default: Limits = Limits(memory_mb=1024)
-    """Where a request does not say: memory, output, disk and processes. Times it always says, or they are 10 s."""
-    most: Limits = Limits(seconds=300, compile_seconds=300, memory_mb=8192, output_kb=8192, disk_mb=1024, processes=256)
-    """A request for more is refused."""
+    memory_mb: PositiveInt = 1024
+    """MiB of memory for a request that does not say."""
+    output_kb: PositiveInt = 256
+    """KiB of each output stream for a request that does not say; Sandbox Fusion's clients cannot say."""
+    disk_mb: PositiveInt = 64
+    """MiB in the scratch folder for a request that does not say."""
+    processes: PositiveInt = 32
+    """Processes and threads for a request that does not say."""
+    most_seconds: PositiveFloat = 300.0
+    """Longest run, and longest compiling, that a request may ask for. More is refused, as with the other limits."""
+    most_memory_mb: PositiveInt = 8192
+    """Most MiB of memory that a request may ask for."""
+    most_output_kb: PositiveInt = 8192
+    """Most KiB of each output stream that a request may ask for."""
+    most_disk_mb: PositiveInt = 1024
+    """Most MiB in the scratch folder that a request may ask for."""
+    most_processes: PositiveInt = 256
+    """Most processes and threads that a request may ask for."""
 
     def of(
         self,
         *,
         seconds: float,
-        compile_seconds: float | None = None,
+        compile_seconds: float = 10.0,
         memory_mb: int = -1,
         output_kb: int | None = None,
         disk_mb: int | None = None,
@@ -41,18 +59,20 @@ class ServedLimits(Settings):
         Raises:
             UserError: It asks for more than is allowed.
         """
-        asked = {
-            "seconds": seconds,
-            "compile_seconds": compile_seconds,
-            "memory_mb": memory_mb if memory_mb > 0 else None,
-            "output_kb": output_kb,
-            "disk_mb": disk_mb,
-            "processes": processes,
-        }
-        for name, value in asked.items():
-            if value is not None and value > (most := getattr(self.most, name)):
-                raise UserError(f"this server allows {name}={most:g} at most, and {value:g} was asked for")
-        return self.default.model_copy(update={name: value for name, value in asked.items() if value is not None})
+        return Limits(
+            seconds=_allowed("seconds", seconds, self.most_seconds),
+            compile_seconds=_allowed("compile seconds", compile_seconds, self.most_seconds),
+            memory_mb=_allowed("MiB of memory", memory_mb if memory_mb > 0 else self.memory_mb, self.most_memory_mb),
+            output_kb=_allowed("KiB of output", output_kb or self.output_kb, self.most_output_kb),
+            disk_mb=_allowed("MiB on disk", disk_mb or self.disk_mb, self.most_disk_mb),
+            processes=_allowed("processes", processes or self.processes, self.most_processes),
+        )
+
+
+def _allowed(what: str, asked: T, most: T) -> T:
+    if asked > most:
+        raise UserError(f"this server allows {most:g} {what} at most, and {asked:g} were asked for")
+    return asked
 
 
 def program(request: RunRequest, limits: ServedLimits) -> Program:

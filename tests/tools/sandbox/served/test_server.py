@@ -87,8 +87,8 @@ def test_what_is_not_of_the_contract_is_refused(fake: FakeSandbox, field: str, v
 )
 def test_limits_over_the_servers_own_are_refused_and_not_lowered(more: dict[str, Any]):
     fake = FakeSandbox()
-    most = Limits(seconds=30, memory_mb=1999, output_kb=8999, processes=499)
-    with served(fake, most=most) as url:
+    most = {"most_seconds": 30, "most_memory_mb": 1999, "most_output_kb": 8999, "most_processes": 499}
+    with served(fake, **most) as url:
         answer = post(url, {**PRINT, **more})
     assert answer.status_code == 400 and "at most" in answer.json()["detail"]
     assert not fake.asked
@@ -96,7 +96,7 @@ def test_limits_over_the_servers_own_are_refused_and_not_lowered(more: dict[str,
 
 def test_what_a_request_does_not_say_is_the_servers_default():
     fake = FakeSandbox()
-    with served(fake, default=Limits(memory_mb=77, output_kb=3, disk_mb=2, processes=9)) as url:
+    with served(fake, memory_mb=77, output_kb=3, disk_mb=2, processes=9) as url:
         post(url, {**PRINT, "memory_limit_MB": -1, "files": {"kept": "eA==", "left out": None}})
     program, stdin = fake.asked[0]
     assert program.limits == Limits(seconds=10, compile_seconds=10, memory_mb=77, output_kb=3, disk_mb=2, processes=9)
