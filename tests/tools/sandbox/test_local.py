@@ -59,7 +59,8 @@ def test_what_a_program_leaves_for_its_end_is_done(sandbox: LocalSandbox) -> Non
 
 
 def test_files_lie_in_the_working_folder_and_are_fetched(sandbox: LocalSandbox) -> None:
-    code = "import os; os.mkdir('out'); open('out/b', 'wb').write(open('in/a', 'rb').read() * 2); os.symlink('/etc/passwd', 'c')"
+    code = "import os; os.mkdir('out'); open('out/b', 'wb').write(open('in/a', 'rb').read() * 2)\n"
+    code += "os.symlink('/etc/passwd', 'c')"
     result = ran(sandbox, code, files={"in/a": b"\0\xff"}, fetch=("out/b", "c", "nowhere"))
     assert result.files == {"out/b": b"\0\xff\0\xff"}
 
@@ -110,7 +111,9 @@ def test_a_full_disk_is_the_programs_own_error(sandbox: LocalSandbox) -> None:
 
 def test_nothing_of_the_parent_is_seen(sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET", "hunter2")
-    code = "import os, glob\nprint(dict(os.environ), os.getuid(), sorted(map(int, filter(str.isdigit, os.listdir('/proc')))))\n"
+    code = (
+        "import os\nprint(dict(os.environ), os.getuid(), sorted(int(n) for n in os.listdir('/proc') if n.isdigit()))\n"
+    )
     code += f"print(os.path.exists({os.path.abspath(__file__)!r}), os.listdir('/scratch'), os.uname().nodename)"
     first, second = ran(sandbox, code).stdout.splitlines()
     assert "hunter2" not in first

@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import json
 import os
+import shutil
 import signal
 import site
 import socket
@@ -13,6 +14,7 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +26,22 @@ _OPTIONS = ("-SsPB", "-X", "utf8")
 # One thread of linear algebra, and the same order of sets in every run.
 _ENVIRONMENT = {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 _STARTING = 60.0  # seconds
+_ENDING = 5.0  # seconds that it has to end what it runs
 _RETRY = 0.005  # seconds until a message is sent again for which there was no room
 _MOST_BYTES = 65536
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a fork server has at hand for its runs.
+
+    Attributes:
+        preload: Modules that it imports, where they are installed.
+        roots: Folders that programs may read beside Python's and the system's.
+    """
+
+    preload: tuple[str, ...] = ()
+    roots: tuple[str, ...] = ()
 
 
 class ServerGoneError(Exception):
@@ -35,17 +51,19 @@ class ServerGoneError(Exception):
 class ForkServer:
     """One fork server. Lives on one event loop."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", channel: socket.socket, errors: Any) -> None:
+    def __init__(self, tier: Tier, process: "subprocess.Popen[bytes]", channel: socket.socket, errors: Any) -> None:
         """Speak with a process that has just been started."""
+        self.tier = tier
         self._process, self._channel, self._errors = process, channel, errors
         self._names = itertools.count(1)
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._scratch = tempfile.mkdtemp(prefix="agent_rl-sandbox-") if tier is not Tier.NAMESPACES else ""
         self.gone = False
         self.loaded: tuple[str, ...] = ()
 
     @classmethod
-    async def start(cls, tier: Tier, preload: Sequence[str]) -> "ForkServer":
-        """Start one that has imported what is there of `preload`.
+    async def start(cls, tier: Tier, start: Start) -> "ForkServer":
+        """Start one.
 
         Raises:
             ServerGoneError: It could not be started; the text says why.
@@ -64,13 +82,14 @@ class ForkServer:
                 stderr=errors,
                 start_new_session=True,
             )
-        server = cls(process, ours, errors)
+        server = cls(tier, process, ours, errors)
         ours.setblocking(False)
         first: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         server._answers[0] = first
         asyncio.get_running_loop().add_reader(ours.fileno(), server._read)
         try:
-            await server._send({"tier": tier, "path": _import_path(), "readable": _readable(), "preload": preload})
+            paths = {"path": _import_path(), "readable": [*_readable(), *start.roots], "scratch": server._scratch}
+            await server._send({"tier": tier, "preload": start.preload, **paths})
             started = await asyncio.wait_for(first, _STARTING)
         except TimeoutError as error:
             server.close()
@@ -112,9 +131,13 @@ class ForkServer:
         self.gone = True
         asyncio.get_running_loop().remove_reader(self._channel.fileno())
         self._channel.close()
-        with contextlib.suppress(ProcessLookupError):
+        self._process.terminate()
+        try:
+            self._process.wait(_ENDING)
+        except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+            self._process.wait()
+        shutil.rmtree(self._scratch, ignore_errors=True)  # where the server was killed before it could
         reason = self._last_words()
         self._errors.close()
         for future in self._answers.values():

@@ -23,7 +23,7 @@ class LocalSettings(Settings):
     name: Literal["local"] = "local"
     """Choose it by name."""
     concurrency: PositiveInt = Field(default_factory=lambda: len(os.sched_getaffinity(0)))
-    """Programs at one time; others wait for a place, which does not count against their seconds. By default the cores."""
+    """Programs at one time, by default one a core; others wait, which does not count against their seconds."""
     weakest: Tier = Tier.NAMESPACES
     """The weakest isolation to do with where the kernel does not offer the strongest: `namespaces` (every layer),
     `landlock` (folders, network and system calls are restricted, but the machine's processes can be seen to exist), or

@@ -4,35 +4,35 @@ import fcntl
 import os
 import resource
 import signal
-import sys
+from collections.abc import Callable
 from typing import Any, NoReturn
 
-from . import folder, kernel, landlock, program, root, seccomp, wire
+from . import folder, kernel, program, wire
+from .tiers import Tier
 
 REQUEST, STDIN, STDOUT, STDERR, REPORT = range(5)
 """The order in which a run's descriptors come."""
 _WORK = "work"
-_USER = 1000
 _DESCRIPTORS = 256
 _MOST = 1 << 30  # more descriptors than there can be
 _KEPT_REPORT, _KEPT_REQUEST = 3, 4  # where init holds them
 
 
-def begin(order: dict[str, Any], descriptors: list[int]) -> NoReturn:
+def begin(tier: Tier, order: dict[str, Any], descriptors: list[int]) -> NoReturn:
     """Be init in the process that was forked for a run; never returns.
 
     Args:
+        tier: How it is kept apart.
         order: The limits, as numbers.
         descriptors: The run's, as listed above.
     """
     try:
         _arrange(descriptors)
-        os._exit(_init(order))
+        _init(tier, order)
     except BaseException as error:
-        text = f"{type(error).__name__}: {error}"
-        wire.write_all(_KEPT_REPORT, wire.packed({"failed": text}))
+        wire.write_all(_KEPT_REPORT, wire.packed({"failed": f"{type(error).__name__}: {error}"}))
     finally:
-        os._exit(1)
+        os._exit(0)
 
 
 def _arrange(descriptors: list[int]) -> None:
@@ -44,43 +44,40 @@ def _arrange(descriptors: list[int]) -> None:
     os.closerange(len(places), _MOST)
 
 
-def _init(order: dict[str, Any]) -> int:
+def _init(tier: Tier, order: dict[str, Any]) -> None:
     os.umask(0o022)
-    kernel.unshare(kernel.NEW_NS | kernel.NEW_NET | kernel.NEW_IPC | kernel.NEW_UTS)
-    kernel.mount("proc", "/proc", "proc", kernel.NOSUID | kernel.NODEV | kernel.NOEXEC)
-    size = f"size={order['disk_mb']}m,nr_inodes={256 * order['disk_mb']},mode=0755"
-    kernel.mount("tmpfs", root.SCRATCH, "tmpfs", kernel.NOSUID | kernel.NODEV, size)
-    work = os.path.join(root.SCRATCH, _WORK)
+    scratch = tier.prepare(order)
+    work = os.path.join(scratch, _WORK)
     os.mkdir(work)
     os.chdir(work)
     with open(_KEPT_REQUEST, "rb") as file:
         request, contents = wire.unpacked(file.read())
     folder.fill(request["files"], contents)
-    kernel.own_user(_USER, os.geteuid())
-    kernel.dumpable(False)
-    kernel.no_new_privileges()
-    landlock.restrict(read=["/"], write=[root.SCRATCH, "/dev"])
-    kernel.drop_capabilities()
-    seccomp.restrict()
+    addresses = _addresses()
+    tier.restrict(scratch)
     main = os.fork()
     if not main:
-        _become(order, request)
-    return _watch(main, request, work, order["disk_mb"] << 20)
+        _become(lambda: tier.restrict_program(scratch), order, request, scratch, addresses)
+    _watch(tier, main, request, work, order["disk_mb"] << 20)
 
 
-def _become(order: dict[str, Any], request: dict[str, Any]) -> NoReturn:
+def _become(
+    confine: Callable[[], None], order: dict[str, Any], request: dict[str, Any], scratch: str, own: int
+) -> NoReturn:
     """Be the program; never returns."""
     exit_code = 1
     try:
         os.close(_KEPT_REPORT)
         os.setsid()
+        confine()
         kernel.dumpable(True)
-        _limit(order, own=0 if request["command"] else _address_space())
+        command, environment = request["command"], request["environment"] | {"HOME": scratch, "TMPDIR": scratch}
+        _limit(order, 0 if command else own)
         os.environ.clear()
-        os.environ.update(request["environment"])
-        if request["command"]:
+        os.environ.update(environment)
+        if command:
             signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-            os.execvpe(request["command"][0], request["command"], request["environment"])
+            os.execvpe(command[0], command, environment)
         with open(program.NAME, "rb") as file:
             code = file.read()
         exit_code = program.run(code)
@@ -90,7 +87,7 @@ def _become(order: dict[str, Any], request: dict[str, Any]) -> NoReturn:
         os._exit(exit_code)
 
 
-def _address_space() -> int:
+def _addresses() -> int:
     """Return the bytes of addresses that this interpreter has taken already."""
     with open("/proc/self/statm", "rb") as file:
         return int(file.read().split()[0]) * resource.getpagesize()
@@ -110,26 +107,13 @@ def _limit(order: dict[str, Any], own: int) -> None:
         resource.setrlimit(which, (bound, bound))
 
 
-def _watch(main: int, request: dict[str, Any], work: str, most: int) -> int:
+def _watch(tier: Tier, main: int, request: dict[str, Any], work: str, most: int) -> None:
     """Wait for the program, end what it has left running, and report."""
-    status = 0
     for descriptor in range(3):
         os.close(descriptor)
-    while True:
-        ended, found = os.waitpid(-1, 0)
-        if ended == main:
-            status = found
-            break
-    _end_the_rest()
+    ended = status = 0
+    while ended != main:
+        ended, status = os.waitpid(-1, 0)
+    tier.end_all_but_init()
     names, contents = folder.fetched(work, request["fetch"], most)
     wire.write_all(_KEPT_REPORT, wire.packed({"exit": os.waitstatus_to_exitcode(status), "files": names}, contents))
-    return 0
-
-
-def _end_the_rest() -> None:
-    try:
-        os.kill(-1, signal.SIGKILL)
-        while True:
-            os.waitpid(-1, 0)
-    except (ProcessLookupError, ChildProcessError):
-        return

@@ -13,7 +13,7 @@ _OF_FILES = 1 | 2 | 4 | 1 << 14 | 1 << 15
 _DEVICES = 1 << 6 | 1 << 11  # make character and block devices
 _RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15}  # bits of the file system's rights by version of the interface; later 16
 _SCOPES = 3  # abstract sockets and signals
-NEWEST_NEEDED = 6
+KEEPS_SIGNALS = 6
 """The version of the interface that keeps signals and abstract sockets apart too (Linux 6.12)."""
 
 
@@ -39,14 +39,9 @@ def restrict(read: Iterable[str], write: Iterable[str]) -> None:
     _enforce(rules)
 
 
-def keep_signals() -> None:
-    """Let this process signal none but its descendants; files stay as they are."""
-    _enforce(_ruleset(version(), 0, 0))
-
-
 def _ruleset(known: int, rights: int, network: int) -> int:
-    attributes = struct.pack("<QQQ", rights, network, _SCOPES if known >= NEWEST_NEEDED else 0)
-    size = 24 if known >= NEWEST_NEEDED else 16 if known >= 4 else 8
+    attributes = struct.pack("<QQQ", rights, network, _SCOPES if known >= KEEPS_SIGNALS else 0)
+    size = 24 if known >= KEEPS_SIGNALS else 16 if known >= 4 else 8
     return kernel.syscall("landlock_create_ruleset", _CREATE, attributes, ctypes.c_size_t(size), ctypes.c_uint(0))
 
 

@@ -37,7 +37,7 @@ def open_streams() -> None:
 
 
 def _stream(number: int, mode: str, name: str) -> io.TextIOWrapper:
-    binary = open(number, f"{mode}b", closefd=False)
+    binary = open(number, f"{mode}b", closefd=False)  # noqa: SIM115  # the stream holds it
     errors = "backslashreplace" if number == 2 else "surrogateescape"
     stream = io.TextIOWrapper(binary, "utf-8", errors, line_buffering=number == 2)
     stream.mode = mode  # type: ignore[misc]

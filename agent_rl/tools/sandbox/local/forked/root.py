@@ -9,7 +9,7 @@ SCRATCH = "/scratch"
 """Where a program may write."""
 _LIBRARIES = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "timezone", "alternatives")
-_DEVICES = ("null", "zero", "full", "random", "urandom")
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 _WRITTEN = {
     "/etc/passwd": "root:x:0:0::/:/bin/false\nuser:x:1000:1000::/scratch:/bin/sh\n",
     "/etc/group": "root:x:0:\nuser:x:1000:\n",
@@ -25,11 +25,10 @@ def build(readable: Iterable[str]) -> None:
         readable: Absolute folders to show beside the system's libraries, at the places where they are.
     """
     kernel.mount("none", "/", None, kernel.RECURSIVE | kernel.PRIVATE)
-    shown = _outermost(path for path in (*_LIBRARIES, *_etc(), *readable) if os.path.lexists(path))
-    links = {path: os.readlink(path) for path in shown if os.path.islink(path)}
-    devices = [f"/dev/{name}" for name in _DEVICES if os.path.exists(f"/dev/{name}")]
-    folders = [path for path in shown if path not in links]
-    opened = {path: os.open(path, os.O_PATH) for path in (*folders, *devices, "/proc")}
+    places = _outermost([*shown(), *readable])
+    links = {path: os.readlink(path) for path in places if os.path.islink(path)}
+    folders = [path for path in places if path not in links]
+    opened = {path: os.open(path, os.O_PATH) for path in (*folders, *devices(), "/proc")}
     new = "/tmp"  # what was there is out of sight from here on, but open
     kernel.mount("tmpfs", new, "tmpfs", kernel.NOSUID | kernel.NODEV, "size=1m,mode=0755")
     _furnish(new, links, opened)
@@ -42,9 +41,15 @@ def build(readable: Iterable[str]) -> None:
     kernel.make_read_only("/", below=False)
 
 
-def _etc() -> list[str]:
-    """Return what programs need of /etc and holds no secrets."""
-    return [f"/etc/{name}" for name in sorted(os.listdir("/etc")) if name in _ETC or name.startswith("java-")]
+def shown() -> list[str]:
+    """Return what programs need of the system: libraries, programs, and the part of /etc that holds no secrets."""
+    etc = [f"/etc/{name}" for name in sorted(os.listdir("/etc")) if name in _ETC or name.startswith("java-")]
+    return [path for path in (*_LIBRARIES, *etc) if os.path.lexists(path)]
+
+
+def devices() -> list[str]:
+    """Return the devices that programs may use."""
+    return [path for path in _DEVICES if os.path.exists(path)]
 
 
 def _outermost(paths: Iterable[str]) -> list[str]:

@@ -1,8 +1,8 @@
 """seccomp: the calls to the kernel that no program gets through.
 
 What is forbidden: looking into other processes, mounting, namespaces, keys, tracing, loading code into the kernel, its
-clocks, io_uring (which would get around this filter), sockets other than those of the Unix family, and memory that belongs
-to no process and that nobody could count.
+clocks, io_uring (which would get around this filter), sockets other than those of the Unix family, and memory that
+belongs to no process and that nobody could count.
 """
 
 import ctypes
@@ -43,10 +43,14 @@ _FORBIDDEN = {
 # The libraries do without these when they hear that there is no such call.
 _UNKNOWN = {"clone3": (435, 435), "memfd_create": (319, 279), "memfd_secret": (447, 447)}
 _CLONE, _SOCKET, _SOCKETPAIR = (56, 220), (41, 198), (53, 199)
+_SIGNALS = {
+    "kill": (62, 129), "tkill": (200, 130), "tgkill": (234, 131), "rt_sigqueueinfo": (129, 138),
+    "rt_tgsigqueueinfo": (297, 240), "pidfd_send_signal": (424, 424),
+}  # fmt: skip
 
 
 class _Program(ctypes.Structure):
-    _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_char_p)]  # noqa: RUF012  # as ctypes wants it
+    _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_char_p)]  # as ctypes wants it
 
 
 def supported() -> bool:
@@ -54,18 +58,23 @@ def supported() -> bool:
     return os.uname().machine in _MACHINES
 
 
-def restrict() -> None:
-    """Put the filter on this process and all that it starts. `no_new_privileges` comes first."""
-    code = _filter()
+def restrict(sockets: bool = True, only_signals: int | None = None) -> None:
+    """Put the filter on this process and all that it starts. `no_new_privileges` comes first.
+
+    Args:
+        sockets: Whether sockets of the Unix family may be opened, and not just pairs of them.
+        only_signals: The one process to which signals may be sent, where there is to be one.
+    """
+    code = b"".join((*_calls(sockets), *_signals(only_signals), _step(_RETURN, _ALLOW)))
     program = _Program(len(code) // 8, code)
     kernel.prctl(_SET_SECCOMP, _MODE_FILTER, ctypes.addressof(program))
 
 
 @cache
-def _filter() -> bytes:
-    machine = os.uname().machine
-    which = list(_MACHINES).index(machine)
-    steps = [
+def _calls(sockets: bool) -> list[bytes]:
+    """Return the instructions that stop what is forbidden to all."""
+    machine, steps = os.uname().machine, []
+    steps += [
         _step(_LOAD, _MACHINE),
         _step(_EQUAL, _MACHINES[machine], 1, 0),
         _step(_RETURN, _KILL),
@@ -75,17 +84,30 @@ def _filter() -> bytes:
         steps += [_step(_AT_LEAST, _FOREIGN_NUMBERS, 0, 1), _step(_RETURN, _ERRNO | _ENOSYS)]
     for calls, answer in ((_FORBIDDEN, _EPERM), (_UNKNOWN, _ENOSYS)):
         for numbers in calls.values():
-            steps += [_step(_EQUAL, numbers[which], 0, 1), _step(_RETURN, _ERRNO | answer)]
+            steps += [_step(_EQUAL, _number(numbers), 0, 1), _step(_RETURN, _ERRNO | answer)]
+    if not sockets:
+        steps += [_step(_EQUAL, _number(_SOCKET), 0, 1), _step(_RETURN, _ERRNO | _EPERM)]
     for numbers in (_SOCKET, _SOCKETPAIR):
-        steps += [_step(_EQUAL, numbers[which], 0, 4), _step(_LOAD, _FIRST_ARGUMENT), _step(_EQUAL, _UNIX, 1, 0)]
-        steps += [_step(_RETURN, _ERRNO | _EPERM), _step(_RETURN, _ALLOW)]
-    steps += [
-        _step(_EQUAL, _CLONE[which], 0, 3),
-        _step(_LOAD, _FIRST_ARGUMENT),
-        _step(_ANY_BIT, _NAMESPACE_FLAGS, 0, 1),
-    ]
-    steps += [_step(_RETURN, _ERRNO | _EPERM), _step(_RETURN, _ALLOW)]
-    return b"".join(steps)
+        steps += _unless_argument(numbers, _UNIX)
+    flags = [_step(_ANY_BIT, _NAMESPACE_FLAGS, 0, 1), _step(_RETURN, _ERRNO | _EPERM), _step(_RETURN, _ALLOW)]
+    return [*steps, _step(_EQUAL, _number(_CLONE), 0, 4), _step(_LOAD, _FIRST_ARGUMENT), *flags]
+
+
+def _signals(only: int | None) -> list[bytes]:
+    """Return the instructions that stop signals to others than one process."""
+    if only is None:
+        return []
+    return [step for numbers in _SIGNALS.values() for step in _unless_argument(numbers, only)]
+
+
+def _unless_argument(numbers: tuple[int, int], value: int) -> list[bytes]:
+    """Return the instructions that stop a call unless its first argument is `value`."""
+    steps = [_step(_EQUAL, _number(numbers), 0, 4), _step(_LOAD, _FIRST_ARGUMENT), _step(_EQUAL, value, 1, 0)]
+    return [*steps, _step(_RETURN, _ERRNO | _EPERM), _step(_RETURN, _ALLOW)]
+
+
+def _number(numbers: tuple[int, int]) -> int:
+    return numbers[list(_MACHINES).index(os.uname().machine)]
 
 
 def _step(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:

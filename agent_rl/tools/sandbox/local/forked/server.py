@@ -6,15 +6,14 @@ import importlib
 import json
 import os
 import select
-import signal
 import socket
 import sys
 import time
 from dataclasses import dataclass
 from typing import Any
 
-from . import job, kernel, tree
-from .namespaces import enter
+from . import job, tree
+from .tiers import Tier, chosen
 
 _LOOK = 0.02  # seconds between looks at the memory of runs
 _MOST_BYTES = 65536  # of one message
@@ -24,12 +23,11 @@ _MOST_BYTES = 65536  # of one message
 class _Run:
     """A run that goes on."""
 
-    name: int
+    order: dict[str, Any]
     pid: int
     watch: int
     begun: float
     deadline: float
-    memory_kb: int
     killed: str = ""
     peak_kb: int = 0
 
@@ -37,10 +35,9 @@ class _Run:
 class Server:
     """Serves one parent, at the other end of a socket of messages; ends with it."""
 
-    def __init__(self, parent: socket.socket) -> None:
+    def __init__(self, parent: socket.socket, tier: Tier) -> None:
         """Serve nobody else."""
-        self._parent = parent
-        self._pids = os.open("/proc/self/ns/pid", os.O_RDONLY)
+        self._parent, self._tier = parent, tier
         self._runs: dict[int, _Run] = {}  # by the descriptor that watches it
         self._poll = select.epoll()
         self._poll.register(parent.fileno(), select.EPOLLIN)
@@ -72,7 +69,7 @@ class Server:
                 self._begin(order, descriptors)
             else:
                 for run in self._runs.values():
-                    if run.name == order["run"]:
+                    if run.order["run"] == order["run"]:
                         self._kill(run, "asked")
         finally:
             for descriptor in descriptors:
@@ -81,51 +78,49 @@ class Server:
 
     def _begin(self, order: dict[str, Any], descriptors: list[int]) -> None:
         try:
-            pid = self._forked(order, descriptors)
+            pid = self._tier.fork()
         except OSError as error:
             self._tell({"run": order["run"], "failed": str(error)})
             return
-        now = time.monotonic()
-        watch = os.pidfd_open(pid)
-        self._runs[watch] = _Run(order["run"], pid, watch, now, now + order["seconds"], order["memory_mb"] << 10)
+        if not pid:
+            job.begin(self._tier, order, descriptors)
+        now, watch = time.monotonic(), os.pidfd_open(pid)
+        self._runs[watch] = _Run(order, pid, watch, now, now + order["seconds"])
         self._poll.register(watch, select.EPOLLIN)
 
-    def _forked(self, order: dict[str, Any], descriptors: list[int]) -> int:
-        """Fork a process that is the first of its own space of process numbers."""
-        kernel.unshare(kernel.NEW_PID)
-        try:
-            if pid := os.fork():
-                return pid
-            job.begin(order, descriptors)
-        finally:
-            kernel.enter(self._pids, kernel.NEW_PID)
-
     def _look(self) -> None:
+        """End the runs that have exceeded their limits."""
         now = time.monotonic()
         for run in self._runs.values():
             if run.killed:
-                continue
-            if now >= run.deadline:
+                self._kill(run, run.killed)  # again: what it was forking just then
+            elif now >= run.deadline:
                 self._kill(run, "time")
             elif now - run.begun >= _LOOK:
-                held = tree.memory_kb(tree.descendants(run.pid), run.memory_kb)
-                run.peak_kb = max(run.peak_kb, held)
-                if held > run.memory_kb:
-                    self._kill(run, "memory")
+                self._measure(run)
+
+    def _measure(self, run: _Run) -> None:
+        family, limit = tree.descendants(run.pid), run.order["memory_mb"] << 10
+        held = tree.memory_kb(family, limit)
+        run.peak_kb = max(run.peak_kb, held)
+        if held > limit:
+            self._kill(run, "memory")
+        elif len(family) > run.order["processes"]:
+            self._kill(run, "processes")
 
     def _kill(self, run: _Run, why: str) -> None:
         run.killed = run.killed or why
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(run.watch, signal.SIGKILL)
+        self._tier.kill(run.pid, run.watch)
 
     def _ended(self, run: _Run) -> None:
         seconds = time.monotonic() - run.begun
         self._poll.unregister(run.watch)
         del self._runs[run.watch]
         os.close(run.watch)
-        _, status, usage = os.wait4(run.pid, 0)
+        _, _, usage = os.wait4(run.pid, 0)
+        self._tier.clean(run.order)
         peak = max(run.peak_kb, usage.ru_maxrss)
-        self._tell({"run": run.name, "killed": run.killed, "seconds": seconds, "peak_kb": peak, "status": status})
+        self._tell({"run": run.order["run"], "killed": run.killed, "seconds": seconds, "peak_kb": peak})
 
     def _tell(self, message: dict[str, Any]) -> None:
         self._parent.send(json.dumps(message).encode())
@@ -138,7 +133,8 @@ def main() -> None:
     settings = json.loads(parent.recv(_MOST_BYTES))
     sys.path[:] = settings["path"]
     try:
-        enter(settings["readable"], parent)
+        tier = chosen(settings)
+        tier.enter(parent)
         loaded = _preload(settings["preload"])
     except Exception as error:
         parent.send(json.dumps({"failed": f"{type(error).__name__}: {error}"}).encode())
@@ -147,7 +143,7 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     gc.disable()
-    Server(parent).serve()
+    Server(parent, tier).serve()
 
 
 def _preload(names: list[str]) -> list[str]:
