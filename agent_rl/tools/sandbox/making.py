@@ -1,14 +1,32 @@
 """The sandbox that settings describe."""
 
+from importlib.util import find_spec
+
+from agent_rl.core.errors import UserError
 from agent_rl.tools.sandbox.base import Sandbox
+from agent_rl.tools.sandbox.docker.settings import DockerSettings
 from agent_rl.tools.sandbox.fusion.sandbox import FusionSandbox
+from agent_rl.tools.sandbox.fusion.settings import FusionSettings
 from agent_rl.tools.sandbox.local.sandbox import LocalSandbox
-from agent_rl.tools.sandbox.local.settings import LocalSettings
 from agent_rl.tools.sandbox.settings import SandboxSettings
 
 
 def make_sandbox(settings: SandboxSettings) -> Sandbox:
-    """Return a sandbox, which starts nothing before a program is run."""
-    if isinstance(settings, LocalSettings):
-        return LocalSandbox(settings)
-    return FusionSandbox(settings)
+    """Return a sandbox, which starts nothing before a program is run.
+
+    Raises:
+        UserError: It needs a package that is not installed.
+    """
+    if isinstance(settings, FusionSettings):
+        return FusionSandbox(settings)
+    if isinstance(settings, DockerSettings):
+        _need("docker", "docker")
+        from agent_rl.tools.sandbox.docker.sandbox import DockerSandbox
+
+        return DockerSandbox(settings)
+    return LocalSandbox(settings)
+
+
+def _need(package: str, extra: str) -> None:
+    if find_spec(package) is None:
+        raise UserError(f"sandbox={extra} needs {package}: pip install 'agent-rl[{extra}]'")
