@@ -107,6 +107,14 @@ def test_an_image_that_is_not_there_is_the_users(engine: APIClient):
     asyncio.run(sandbox.close())
 
 
+def test_a_language_that_the_image_lacks_is_the_users(engine: APIClient):
+    sandbox = DockerSandbox(SETTINGS.model_copy(update={"languages": ("node", "python")}))
+    with pytest.raises(UserError, match="the image has no 'node'"):
+        ran(sandbox, "", language="node")
+    assert ran(sandbox, "raise SystemExit(127)").exit_code == 127
+    asyncio.run(sandbox.close())
+
+
 def test_an_engine_that_is_not_there_is_infrastructure():
     sandbox = DockerSandbox(DockerSettings(url="unix:///nowhere/docker.sock"))
     assert ran(sandbox, "print(1)").status is Status.INFRASTRUCTURE

@@ -96,6 +96,10 @@ class Container:
         command = ["sh", "-c", 'tar -cf - -- "$@" 2>/dev/null', "sh", *paths]
         return unpacked(bytes(self.execute(command, seconds, most).streams[0])) if paths else {}
 
+    def lacks(self, command: str, seconds: float) -> bool:
+        """Return whether the image has no such command."""
+        return self.execute(["sh", "-c", 'command -v "$1"', "sh", command], seconds, 1 << 16).exit_code != 0
+
     def memory(self, seconds: float) -> tuple[float | None, bool]:
         """Return the most memory used so far in MiB, None where the kernel does not say, and whether it ran out."""
         words = bytes(self.execute(["sh", "-c", _MEMORY], seconds, 1 << 16).streams[0]).decode().split()

@@ -2,8 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 
 from docker import APIClient
 from docker.errors import DockerException, ImageNotFound
@@ -11,33 +10,20 @@ from docker.utils import kwargs_from_env
 from requests import RequestException
 
 from agent_rl.core.context import current
-from agent_rl.core.errors import UserError, nearest
+from agent_rl.core.errors import UserError
 from agent_rl.core.outcome import InfrastructureError, told
 from agent_rl.core.threads import in_thread, service_loop
 from agent_rl.tools.sandbox.base import Limits, Program, Result, Session, Status
 from agent_rl.tools.sandbox.docker.container import Container
 from agent_rl.tools.sandbox.docker.settings import DockerSettings
-from agent_rl.tools.sandbox.local.languages import LANGUAGES, Language
-from agent_rl.tools.sandbox.paths import check_paths
+from agent_rl.tools.sandbox.jobs import Job, check_languages, check_program, from_shell, run_jobs
 
 TIER = "docker"
 _ENGINE_SECONDS = 60.0  # for one answer of the engine
 _AROUND_SECONDS = 30.0  # for writing and reading files in the container
-_PYTHON = Language("main.py", ("python3", "main.py"), ("python3",))
 _INPUT = ["sh", "-c", 'exec "$@" < ../stdin', "sh"]
-_COMPILING = Limits(memory_mb=2048, disk_mb=512, processes=128)
-_SIGNALLED = 128
+_NOT_RUN = (126, 127)  # as shells tell that a command is not there; a program may exit so, too
 _ENDED = {"late": Status.TIME_LIMIT, "over": Status.OUTPUT_LIMIT}
-
-
-@dataclass(frozen=True)
-class _Job:
-    """A command, the files that lie in its folder, and those to bring back."""
-
-    files: Mapping[str, bytes]
-    command: tuple[str, ...]
-    limits: Limits
-    fetch: tuple[str, ...]
 
 
 class DockerSandbox:
@@ -49,9 +35,7 @@ class DockerSandbox:
         Raises:
             UserError: It is to run a language that nobody knows how to.
         """
-        for name in settings.languages:
-            if name != "python" and name not in LANGUAGES:
-                raise UserError(f"sandbox.languages: '{name}' is unknown{nearest(name, ['python', *LANGUAGES])}")
+        check_languages(settings.languages)
         self.languages = settings.languages
         self._settings = settings
         self._engine: APIClient | None = None
@@ -66,11 +50,8 @@ class DockerSandbox:
 
     async def run_each(self, program: Program, inputs: Sequence[str]) -> list[Result]:
         """Run a program once for each standard input, in a container each; it is compiled once; see `Sandbox`."""
-        if program.language not in self.languages:
-            hint = nearest(program.language, self.languages)
-            raise UserError(f"the image has no '{program.language}'{hint}: it can run {', '.join(self.languages)}")
-        check_paths([*program.files, *program.fetch])
-        return await service_loop().call(self._run_each(program, inputs))
+        check_program(program, self.languages)
+        return await service_loop().call(run_jobs(program, inputs, self._in_place))
 
     async def session(self, limits: Limits | None = None) -> Session:
         """Raise `UserError`: there are none."""
@@ -84,22 +65,7 @@ class DockerSandbox:
         if self._engine is not None:
             self._engine.close()
 
-    async def _run_each(self, program: Program, inputs: Sequence[str]) -> list[Result]:
-        language = _PYTHON if program.language == "python" else LANGUAGES[program.language]
-        files = {**program.files, language.file: program.code.encode(errors="surrogatepass")}
-        limits = program.limits
-        if language.compile:
-            update = {"seconds": limits.compile_seconds, "output_kb": limits.output_kb}
-            allowed = _COMPILING.model_copy(update=update)
-            compiled = await self._in_place(_Job(files, language.compile, allowed, (language.made,)), "")
-            if language.made not in compiled.files:
-                return [_not_compiled(compiled)] * len(inputs)
-            files = {**program.files, **compiled.files}
-        command = tuple(word.format(memory=limits.memory_mb) for word in language.run)
-        job = _Job(files, command, limits, program.fetch)
-        return list(await asyncio.gather(*(self._in_place(job, stdin) for stdin in inputs)))
-
-    async def _in_place(self, job: _Job, stdin: str) -> Result:
+    async def _in_place(self, job: Job, stdin: str) -> Result:
         """Run a command in a container of its own, when there is a place for it."""
         if self._places is None:
             self._places = asyncio.Semaphore(self._settings.concurrency)
@@ -133,15 +99,15 @@ class DockerSandbox:
         return container
 
 
-def _run(container: Container, job: _Job, stdin: str) -> Result:
+def _run(container: Container, job: Job, stdin: str) -> Result:
     files = {f"work/{path}": content for path, content in job.files.items()}
     container.put({**files, "stdin": stdin.encode(errors="surrogatepass")}, _AROUND_SECONDS)
     limits = job.limits
     said = container.execute([*_INPUT, *job.command], limits.seconds, limits.output_kb << 10)
+    if said.exit_code in _NOT_RUN and container.lacks(job.command[0], _AROUND_SECONDS):
+        raise UserError(f"the image has no '{job.command[0]}' to run the program with")
     peak, killed = container.memory(_AROUND_SECONDS)
-    exit_code = said.exit_code
-    if exit_code is not None and exit_code > _SIGNALLED:
-        exit_code = _SIGNALLED - exit_code  # as a shell tells a signal
+    exit_code = None if said.exit_code is None else from_shell(said.exit_code)
     if said.ended:
         status = _ENDED[said.ended]
     elif exit_code:
@@ -151,9 +117,3 @@ def _run(container: Container, job: _Job, stdin: str) -> Result:
     stdout, stderr = (bytes(stream[: limits.output_kb << 10]).decode(errors="replace") for stream in said.streams)
     fetched = {} if said.ended else container.get(job.fetch, _AROUND_SECONDS, 2 * limits.disk_mb << 20)
     return Result(status, exit_code, stdout, stderr, said.seconds, peak, TIER, files=fetched)
-
-
-def _not_compiled(result: Result) -> Result:
-    """Return the result of every run of a program that could not be compiled."""
-    status = Status.ERROR if result.status is Status.FINISHED else result.status
-    return replace(result, status=status, stage="compile", files={})
