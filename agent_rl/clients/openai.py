@@ -7,16 +7,15 @@ What goes wrong is told apart by who can mend it: waiting (the request is repeat
 import asyncio
 import json
 import random
-import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from typing import Any
 
 import httpx
 
+from agent_rl.clients.http import retry_after
 from agent_rl.clients.openai_messages import read_message, write_messages
 from agent_rl.core.errors import UserError
 from agent_rl.core.message import Message
@@ -207,7 +206,7 @@ class ChatClient:
         if status == 429 and code == "insufficient_quota":
             return UserError(said)
         if status >= 500 or status in _BUSY:
-            return _BusyError(said, _retry_after(response.headers.get("retry-after", "")))
+            return _BusyError(said, retry_after(response.headers.get("retry-after", "")))
         if status in _REQUESTS_OWN_FAULT:
             if any(sign in f"{code} {text}".lower() for sign in _TOO_LONG):
                 return ContextLengthError(SOURCE, said)
@@ -245,18 +244,6 @@ class ChatClient:
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             text = self._clean(answer.decode("utf-8", "replace"))[:100]
             raise InfrastructureError(SOURCE, f"{self._url} answered what is no completion: {text!r}") from error
-
-
-def _retry_after(header: str) -> float:
-    """Return the seconds that a Retry-After header asks for, given as seconds or as a date; 0 for none."""
-    try:
-        return max(0.0, float(header))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
-    except ValueError:
-        return 0.0
 
 
 def is_local(url: str) -> bool:

@@ -2,19 +2,19 @@
 
 import argparse
 import hashlib
-import socket
-from importlib.util import find_spec
 from pathlib import Path
 
 from pydantic import Field
 
 from agent_rl.cli.common import add_words
+from agent_rl.cli.serve.listening import check_installed, serve
 from agent_rl.config import compose, validate
-from agent_rl.core.errors import UserError
 from agent_rl.core.settings import Settings
 from agent_rl.tools.search import Index, PassageIndex
 from agent_rl.tools.search.dense import DenseIndex
 from agent_rl.tools.search.settings import Bm25Settings, DenseSettings
+
+SUMMARY = "passages, by Search-R1's protocol"
 
 
 class RetrieverServerConfig(Settings):
@@ -34,7 +34,6 @@ class RetrieverServerConfig(Settings):
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Describe the command."""
-    parser.add_argument("what", metavar="WHAT", choices=["retriever"], help="what to serve: retriever")
     add_words(parser, RetrieverServerConfig, "agent-rl serve retriever corpus=wiki.jsonl retriever.name=dense")
     parser.set_defaults(run=run)
 
@@ -42,11 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Serve until interrupted."""
     config = validate(RetrieverServerConfig, compose("serve", arguments.words))
-    missing = [name for name in ("fastapi", "uvicorn") if find_spec(name) is None]
-    if missing:
-        raise UserError(f"a server needs {' and '.join(missing)}: pip install 'agent-rl[serve]'")
-    import uvicorn
-
+    check_installed()
     from agent_rl.core.files import cache_folder
     from agent_rl.envs.search.env import world
     from agent_rl.tools.search.corpora import read_corpus
@@ -56,10 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     index = _index(config, passages, cache_folder() / f"retriever-{_fingerprint(config, passages)}")
     print(f"{len(passages)} passages, {config.retriever.name}", flush=True)
     app = application(index, len(passages), config.results)
-    with _listening(config.host, config.port) as listener:
-        host, port = listener.getsockname()[:2]
-        print(f"listening on http://{host}:{port} (POST /retrieve, GET /health, /docs)", flush=True)
-        uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
+    serve(app, config.host, config.port, "POST /retrieve, GET /health")
     return 0
 
 
@@ -67,13 +59,6 @@ def _index(config: RetrieverServerConfig, passages: list[str], folder: Path) -> 
     if isinstance(config.retriever, DenseSettings):
         return DenseIndex.kept(lambda: passages, folder, config.retriever.model)
     return PassageIndex.kept(lambda: passages, folder)
-
-
-def _listening(host: str, port: int) -> socket.socket:
-    try:
-        return socket.create_server((host, port))
-    except OSError as error:
-        raise UserError(f"cannot listen on {host}:{port}: {error}") from error
 
 
 def _fingerprint(config: RetrieverServerConfig, passages: list[str]) -> str:
