@@ -32,6 +32,7 @@ SHIPPED_ENVIRONMENTS = {
     "math": ("agent_rl/Math-v0", "agent_rl.envs.math:Math"),
     "search": ("agent_rl/Search-v0", "agent_rl.envs.search:Search"),
     "shop": ("agent_rl/Shop-v0", "agent_rl.envs.shop:Shop"),
+    "sokoban": ("agent_rl/Sokoban-v0", "agent_rl.envs.sokoban:Sokoban"),
     "sql": ("agent_rl/Sql-v0", "agent_rl.envs.sql:Sql"),
 }
 """Name, Gymnasium's id and home of the environments that come with the package."""
