@@ -25,14 +25,14 @@ PUSHES = 2
 """Pushes for each box that a level needs at least; what needs fewer is not asked."""
 LOOKAHEAD = 5_000
 """States that are looked at after a push to see whether it was fatal."""
-WISE = 0.6
+WISE = 0.5
 """Probability that the demonstrated player does what the solver would; else it goes anywhere."""
 
 
 class SokobanSettings(GeneratedSettings):
     """Settings of the environment `sokoban`."""
 
-    size: int = Field(default=6, ge=5, le=8)
+    size: int = Field(default=6, ge=6, le=8)
     """Rows and columns of the room, its border of walls included."""
     boxes: int = Field(default=1, ge=1, le=3)
     """Boxes, and goals."""

@@ -20,7 +20,7 @@ class UndecidedError(Exception):
 
 
 def solve(room: Room, state: State, most: int = MOST_STATES) -> list[str] | None:
-    """Return the directions of a solution with the fewest moves and, of those, the fewest pushes; None if there is none.
+    """Return a solution with the fewest moves and, of those, the fewest pushes; None if there is no way.
 
     Raises:
         UndecidedError: `most` states were not enough.
