@@ -82,7 +82,7 @@ def _least(alone: dict[int, int], state: State) -> int:
 
 
 def _way(found: _Found, end: State) -> list[str]:
-    way = []
+    way: list[str] = []
     at = end
     while True:
         _, _, before, direction = found[at]
