@@ -31,6 +31,7 @@ SHIPPED_ENVIRONMENTS = {
     "household": ("agent_rl/Household-v0", "agent_rl.envs.household:Household"),
     "math": ("agent_rl/Math-v0", "agent_rl.envs.math:Math"),
     "search": ("agent_rl/Search-v0", "agent_rl.envs.search:Search"),
+    "search_rewrite": ("agent_rl/SearchRewrite-v0", "agent_rl.envs.search_rewrite:SearchRewrite"),
     "shop": ("agent_rl/Shop-v0", "agent_rl.envs.shop:Shop"),
     "sokoban": ("agent_rl/Sokoban-v0", "agent_rl.envs.sokoban:Sokoban"),
     "sql": ("agent_rl/Sql-v0", "agent_rl.envs.sql:Sql"),
