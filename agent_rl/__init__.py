@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 SHIPPED_ENVIRONMENTS = {
     "countdown": ("agent_rl/Countdown-v0", "agent_rl.envs.countdown:Countdown"),
+    "deep_research": ("agent_rl/DeepResearch-v0", "agent_rl.envs.deep_research:DeepResearch"),
     "frozen_lake": ("agent_rl/FrozenLake-v0", "agent_rl.envs.frozen_lake:FrozenLake"),
     "guess": ("agent_rl/Guess-v0", "agent_rl.envs.guess:Guess"),
     "household": ("agent_rl/Household-v0", "agent_rl.envs.household:Household"),

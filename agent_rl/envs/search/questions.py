@@ -86,6 +86,15 @@ def neighbours_of(world: World, country: str, inside: set[str]) -> list[Hop]:
     return [Hop(relation, country, facts[relation]) for relation in NEIGHBOURS if facts.get(relation) in inside]
 
 
+def cities_of(world: World, inside: set[str]) -> dict[str, list[Hop]]:
+    """Return the facts about the cities of each country that is in `inside`; those with odd names are left out."""
+    cities: dict[str, list[Hop]] = defaultdict(list)
+    for city in world.cities:
+        if city.country in inside and _PLAIN_NAME.fullmatch(city.name) and len(city.name) <= 24:
+            cities[city.country].append(Hop(CITY_RELATION, subject(CITY_RELATION, city.name), city.country))
+    return cities
+
+
 class Answerable:
     """Says whether the index answers every hop of a chain with the right passage on top; asks once per hop."""
 
@@ -164,10 +173,7 @@ def _candidates(world: World, split: str, hops: int) -> Pool:
     """Return the chains of `hops` facts inside `split`, by type and by answer."""
     pool: Pool = defaultdict(lambda: defaultdict(list))
     inside = countries_of(world, split)
-    cities: dict[str, list[Hop]] = defaultdict(list)
-    for city in world.cities:
-        if city.country in inside and _PLAIN_NAME.fullmatch(city.name) and len(city.name) <= 24:
-            cities[city.country].append(Hop(CITY_RELATION, subject(CITY_RELATION, city.name), city.country))
+    cities = cities_of(world, inside)
     for country in sorted(inside):
         for chain in _chains_from(world, inside, country, cities[country], hops):
             if chain[-1].value.lower() not in question(chain).lower():

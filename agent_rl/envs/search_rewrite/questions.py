@@ -1,6 +1,5 @@
 """The questions of `search_rewrite`, split by country as those of `search`."""
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from random import Random
 
@@ -8,29 +7,14 @@ from agent_rl.core.message import Message, system
 from agent_rl.core.seeds import derive
 from agent_rl.core.task import Task
 from agent_rl.envs.search.corpus import World
-from agent_rl.envs.search.questions import NEIGHBOURS, Answerable, Hop, attributes_of, countries_of, neighbours_of
+from agent_rl.envs.search.facts import Facts
+from agent_rl.envs.search.questions import NEIGHBOURS, Hop
 from agent_rl.envs.search_rewrite.wording import STYLES, conversation
 from agent_rl.tools.search import PassageIndex
 
 PROMPT = "Search for what the last question asks. You have one search, and it knows nothing of the conversation."
 SPLITS = {"train": 3000, "test": 600}
 """Questions per split, equally many of each style."""
-
-
-class Facts:
-    """The facts that questions of a split may be about, each found at once by its own words."""
-
-    def __init__(self, world: World, index: PassageIndex, split: str) -> None:
-        """Gather the facts about the countries of `split`; what leads out of it is left out."""
-        inside = countries_of(world, split)
-        known = Answerable(index)
-        self.about: dict[str, list[Hop]] = {}
-        self.by_relation: dict[str, list[Hop]] = defaultdict(list)
-        for country in sorted(inside):
-            hops = attributes_of(world, country) + neighbours_of(world, country, inside)
-            self.about[country] = [hop for hop in hops if known((hop,))]
-            for hop in self.about[country]:
-                self.by_relation[hop.relation].append(hop)
 
 
 def questions(world: World, index: PassageIndex, split: str) -> Iterator[Task]:
@@ -74,7 +58,7 @@ def draw(style: str, facts: Facts, rng: Random) -> tuple[tuple[Hop, ...], Hop] |
     Every relation is asked for equally often, whatever the corpus has most of.
     """
     gold = _any(facts, rng)
-    same = [hop for hop in facts.about[gold.of] if hop != gold]
+    same = [hop for hop in facts.about[gold.of].values() if hop != gold]
     if style == "answer":
         naming = [hop for relation in NEIGHBOURS for hop in facts.by_relation[relation] if hop.value == gold.of]
         return ((rng.choice(naming),), gold) if naming else None
