@@ -42,6 +42,7 @@ def query_of(messages: list[Message]) -> str:
     return str(json.loads(call["function"]["arguments"])["query"])
 
 
+@pytest.mark.slow
 def test_every_check_passes_and_gymnasium_makes_it():
     findings = list(check_environment(EnvSection(name="search_rewrite")))
     assert [finding for finding in findings if finding.passed is False] == []

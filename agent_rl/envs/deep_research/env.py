@@ -95,8 +95,10 @@ class DeepResearch(ToolEnv):
         """Yield a search and an opening for every page that has to be read, and the report."""
         if "read" not in task.data:
             raise NotProvidedError(f"task '{task.id}' is not one of the environment's own: its pages are not known")
-        hops = [Hop(*hop) for hop in task.data["read"]]
-        for hop in {hop.of: hop for hop in reversed(hops)}.values():
+        first: dict[str, Hop] = {}
+        for read in task.data["read"]:
+            first.setdefault(read[1], Hop(*read))
+        for hop in first.values():
             yield assistant("", [tool_call("search", {"query": hop.query})])
             yield assistant("", [tool_call("open", {"page": library().with_passage(hop.passage).id})])
         yield assistant(task.answer)
