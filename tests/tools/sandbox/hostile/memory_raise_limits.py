@@ -3,23 +3,8 @@
 # stdout: contained
 import resource
 
-NAMES = [
-    "AS",
-    "CORE",
-    "CPU",
-    "DATA",
-    "FSIZE",
-    "MEMLOCK",
-    "MSGQUEUE",
-    "NICE",
-    "NOFILE",
-    "NPROC",
-    "RTPRIO",
-    "SIGPENDING",
-    "STACK",
-]
-for name in NAMES:
-    number = getattr(resource, "RLIMIT_" + name)
+for name in [name for name in dir(resource) if name.startswith("RLIMIT_")]:
+    number = getattr(resource, name)
     _, hard = resource.getrlimit(number)
     if hard == resource.RLIM_INFINITY:
         continue
