@@ -1,0 +1,119 @@
+"""One run: the process that watches over it from within (its init), and the program."""
+
+import fcntl
+import os
+import resource
+import signal
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from . import folder, kernel, program, wire
+from .tiers import Tier
+
+REQUEST, STDIN, STDOUT, STDERR, REPORT = range(5)
+"""The order in which a run's descriptors come."""
+_WORK = "work"
+_DESCRIPTORS = 256
+_MOST = 1 << 30  # more descriptors than there can be
+_KEPT_REPORT, _KEPT_REQUEST = 3, 4  # where init holds them
+
+
+def begin(tier: Tier, order: dict[str, Any], descriptors: list[int]) -> NoReturn:
+    """Be init in the process that was forked for a run; never returns.
+
+    Args:
+        tier: How it is kept apart.
+        order: The limits, as numbers.
+        descriptors: The run's, as listed above.
+    """
+    try:
+        _arrange(descriptors)
+        _init(tier, order)
+    except BaseException as error:
+        wire.write_all(_KEPT_REPORT, wire.packed({"failed": f"{type(error).__name__}: {error}"}))
+    finally:
+        os._exit(0)
+
+
+def _arrange(descriptors: list[int]) -> None:
+    """Bring the descriptors to their places and close all others."""
+    places = (_KEPT_REQUEST, 0, 1, 2, _KEPT_REPORT)
+    aside = [fcntl.fcntl(descriptor, fcntl.F_DUPFD, len(places)) for descriptor in descriptors]
+    for descriptor, place in zip(aside, places, strict=True):
+        os.dup2(descriptor, place, inheritable=place < 3)
+    os.closerange(len(places), _MOST)
+
+
+def _init(tier: Tier, order: dict[str, Any]) -> None:
+    os.umask(0o022)
+    scratch = tier.prepare(order)
+    work = os.path.join(scratch, _WORK)
+    os.mkdir(work)
+    os.chdir(work)
+    with open(_KEPT_REQUEST, "rb") as file:
+        request, contents = wire.unpacked(file.read())
+    folder.fill(request["files"], contents)
+    addresses = _addresses()
+    tier.restrict(scratch)
+    main = os.fork()
+    if not main:
+        _become(lambda: tier.restrict_program(scratch), order, request, scratch, addresses)
+    _watch(tier, main, request, work, order["disk_mb"] << 20)
+
+
+def _become(
+    confine: Callable[[], None], order: dict[str, Any], request: dict[str, Any], scratch: str, own: int
+) -> NoReturn:
+    """Be the program; never returns."""
+    exit_code = 1
+    try:
+        os.close(_KEPT_REPORT)
+        os.setsid()
+        confine()
+        kernel.dumpable(True)
+        command, environment = request["command"], request["environment"] | {"HOME": scratch, "TMPDIR": scratch}
+        _limit(order, 0 if command else own)
+        os.environ.clear()
+        os.environ.update(environment)
+        if command:
+            signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+            os.execvpe(command[0], command, environment)
+        with open(program.NAME, "rb") as file:
+            code = file.read()
+        exit_code = program.run(code)
+    except BaseException as error:
+        os.write(2, f"{type(error).__name__}: {error}\n".encode())
+    finally:
+        os._exit(exit_code)
+
+
+def _addresses() -> int:
+    """Return the bytes of addresses that this interpreter has taken already."""
+    with open("/proc/self/statm", "rb") as file:
+        return int(file.read().split()[0]) * resource.getpagesize()
+
+
+def _limit(order: dict[str, Any], own: int) -> None:
+    bounds = {
+        resource.RLIMIT_NPROC: order["processes"] + 1,  # init counts too
+        resource.RLIMIT_FSIZE: order["disk_mb"] << 20,
+        resource.RLIMIT_NOFILE: _DESCRIPTORS,
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_MEMLOCK: 0,
+    }
+    if order["address_space_mb"]:
+        bounds[resource.RLIMIT_AS] = own + (order["address_space_mb"] << 20)
+    for which, bound in bounds.items():
+        resource.setrlimit(which, (bound, bound))
+
+
+def _watch(tier: Tier, main: int, request: dict[str, Any], work: str, most: int) -> None:
+    """Wait for the program, end what it has left running, and report."""
+    for descriptor in range(3):
+        os.close(descriptor)
+    ended = status = 0
+    while ended != main:
+        ended, status = os.waitpid(-1, 0)
+    tier.end_all_but_init()
+    names, contents = folder.fetched(work, request["fetch"], most)
+    wire.write_all(_KEPT_REPORT, wire.packed({"exit": os.waitstatus_to_exitcode(status), "files": names}, contents))

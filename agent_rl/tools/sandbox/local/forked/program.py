@@ -1,0 +1,91 @@
+"""A Python program in a process that was forked for it: as if a fresh interpreter ran `python main.py`."""
+
+import atexit
+import builtins
+import gc
+import io
+import os
+import sys
+import threading
+import types
+from typing import Any
+
+NAME = "main.py"
+"""The file that holds the program."""
+
+
+def fresh_main() -> dict[str, Any]:
+    """Make a new module `__main__`, and let nothing of this package be seen; return its names."""
+    main = types.ModuleType("__main__")
+    main.__dict__.update(__builtins__=builtins, __file__=os.path.abspath(NAME))
+    for name in [name for name in sys.modules if name.split(".")[0] == __name__.split(".")[0]]:
+        del sys.modules[name]
+    sys.modules["__main__"] = main
+    sys.argv = [NAME]
+    sys.path.insert(0, os.getcwd())
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed()  # like the standard library's, which does so itself after a fork
+    gc.enable()
+    return main.__dict__
+
+
+def open_streams() -> None:
+    """Open the standard streams anew, as an interpreter does when it starts."""
+    sys.stdin = sys.__stdin__ = _stream(0, "r", "<stdin>")  # type: ignore[misc]
+    sys.stdout = sys.__stdout__ = _stream(1, "w", "<stdout>")  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = _stream(2, "w", "<stderr>")  # type: ignore[misc]
+
+
+def _stream(number: int, mode: str, name: str) -> io.TextIOWrapper:
+    binary = open(number, f"{mode}b", closefd=False)  # noqa: SIM115  # the stream holds it
+    errors = "backslashreplace" if number == 2 else "surrogateescape"
+    stream = io.TextIOWrapper(binary, "utf-8", errors, line_buffering=number == 2)
+    stream.mode = mode  # type: ignore[misc]
+    return stream
+
+
+def run(code: bytes) -> int:
+    """Run a program to its end and return its exit code."""
+    open_streams()
+    names = fresh_main()
+    exit_code = _ended(lambda: exec(compile(code, NAME, "exec", dont_inherit=True), names))
+    for last in (threading._shutdown, atexit._run_exitfuncs):  # type: ignore[attr-defined]
+        _ended(last)
+    return _flushed(exit_code)
+
+
+def _ended(work: Any) -> int:
+    """Do `work` and return 0, or what an interpreter would end with for what it raised, which is shown."""
+    try:
+        work()
+        return 0
+    except SystemExit as stop:
+        return _code_of(stop)
+    except BaseException as error:
+        trace = error.__traceback__
+        for _ in range(2):  # this function's frame and the caller's, who made `work`
+            trace = trace.tb_next if trace else None
+        shown = error.with_traceback(trace)
+        try:
+            sys.excepthook(type(error), shown, trace)
+        except BaseException:
+            sys.__excepthook__(type(error), shown, trace)
+        return 1
+
+
+def _code_of(stop: SystemExit) -> int:
+    if stop.code is None:
+        return 0
+    if isinstance(stop.code, int):
+        return stop.code & 0xFF
+    print(stop.code, file=sys.stderr)
+    return 1
+
+
+def _flushed(exit_code: int) -> int:
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except Exception:
+        return exit_code or 120  # as an interpreter says it
+    return exit_code

@@ -1,0 +1,159 @@
+"""The fork server: forks a process for each run, watches its time and memory, and says when it has ended."""
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import select
+import socket
+import sys
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from . import job, tree
+from .tiers import Tier, chosen
+
+_LOOK = 0.02  # seconds between looks at the memory of runs
+_MOST_BYTES = 65536  # of one message
+
+
+@dataclass
+class _Run:
+    """A run that goes on."""
+
+    order: dict[str, Any]
+    pid: int
+    watch: int
+    begun: float
+    deadline: float
+    killed: str = ""
+    peak_kb: int = 0
+
+
+class Server:
+    """Serves one parent, at the other end of a socket of messages; ends with it."""
+
+    def __init__(self, parent: socket.socket, tier: Tier) -> None:
+        """Serve nobody else."""
+        self._parent, self._tier = parent, tier
+        self._runs: dict[int, _Run] = {}  # by the descriptor that watches it
+        self._poll = select.epoll()
+        self._poll.register(parent.fileno(), select.EPOLLIN)
+
+    def serve(self) -> None:
+        """Serve until the parent is gone; then whatever still runs dies with this process."""
+        while True:
+            for descriptor, _ in self._poll.poll(self._patience()):
+                if descriptor != self._parent.fileno():
+                    self._ended(self._runs[descriptor])
+                elif not self._asked():
+                    return
+            self._look()
+
+    def _patience(self) -> float:
+        """Return the seconds until something is to be looked at, -1 where nothing is."""
+        if not self._runs:
+            return -1
+        return max(0.0, min(_LOOK, min(run.deadline for run in self._runs.values()) - time.monotonic()))
+
+    def _asked(self) -> bool:
+        """Read and do what the parent asks for next; return False when it is gone."""
+        data, descriptors, _, _ = socket.recv_fds(self._parent, _MOST_BYTES, 16, socket.MSG_CMSG_CLOEXEC)
+        if not data:
+            return False
+        order = json.loads(data)
+        try:
+            if order["do"] == "run":
+                self._begin(order, descriptors)
+            else:
+                for run in self._runs.values():
+                    if run.order["run"] == order["run"]:
+                        self._kill(run, "asked")
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+        return True
+
+    def _begin(self, order: dict[str, Any], descriptors: list[int]) -> None:
+        try:
+            pid = self._tier.fork()
+        except OSError as error:
+            self._tell({"run": order["run"], "failed": str(error)})
+            return
+        if not pid:
+            job.begin(self._tier, order, descriptors)
+        now, watch = time.monotonic(), os.pidfd_open(pid)
+        self._runs[watch] = _Run(order, pid, watch, now, now + order["seconds"])
+        self._poll.register(watch, select.EPOLLIN)
+
+    def _look(self) -> None:
+        """End the runs that have exceeded their limits."""
+        now = time.monotonic()
+        for run in self._runs.values():
+            if run.killed:
+                self._kill(run, run.killed)  # again: what it was forking just then
+            elif now >= run.deadline:
+                self._kill(run, "time")
+            elif now - run.begun >= _LOOK:
+                self._measure(run)
+
+    def _measure(self, run: _Run) -> None:
+        family, limit = tree.descendants(run.pid), run.order["memory_mb"] << 10
+        held = tree.memory_kb(family, limit)
+        run.peak_kb = max(run.peak_kb, held)
+        if held > limit:
+            self._kill(run, "memory")
+        elif len(family) > run.order["processes"]:
+            self._kill(run, "processes")
+
+    def _kill(self, run: _Run, why: str) -> None:
+        run.killed = run.killed or why
+        self._tier.kill(run.pid, run.watch)
+
+    def _ended(self, run: _Run) -> None:
+        seconds = time.monotonic() - run.begun
+        self._poll.unregister(run.watch)
+        del self._runs[run.watch]
+        os.close(run.watch)
+        _, _, usage = os.wait4(run.pid, 0)
+        self._tier.clean(run.order)
+        peak = max(run.peak_kb, usage.ru_maxrss)
+        self._tell({"run": run.order["run"], "killed": run.killed, "seconds": seconds, "peak_kb": peak})
+
+    def _tell(self, message: dict[str, Any]) -> None:
+        self._parent.send(json.dumps(message).encode())
+
+
+def main() -> None:
+    """Serve the parent whose socket has the number that is this program's last argument."""
+    parent = socket.socket(fileno=int(sys.argv[-1]))
+    parent.set_inheritable(False)
+    settings = json.loads(parent.recv(_MOST_BYTES))
+    sys.path[:] = settings["path"]
+    try:
+        tier = chosen(settings)
+        tier.enter(parent)
+        loaded = _preload(settings["preload"])
+    except Exception as error:
+        parent.send(json.dumps({"failed": f"{type(error).__name__}: {error}"}).encode())
+        raise SystemExit(1) from error
+    parent.send(json.dumps({"loaded": loaded}).encode())
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    Server(parent, tier).serve()
+
+
+def _preload(names: list[str]) -> list[str]:
+    """Import what is there of `names`, and give the interpreter what one that a person starts has."""
+    site = importlib.import_module("site")
+    for give in (site.setquit, site.setcopyright, site.sethelper):
+        give()
+    loaded = []
+    for name in names:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+            loaded.append(name)
+    return loaded

@@ -1,0 +1,35 @@
+"""Which isolation this machine offers: the strongest that works is taken, if it is allowed."""
+
+from collections.abc import Sequence
+
+from agent_rl.core.errors import UserError
+from agent_rl.tools.sandbox.base import Limits, Status
+from agent_rl.tools.sandbox.local.client import ForkServer, ServerGoneError
+from agent_rl.tools.sandbox.local.forked import wire
+from agent_rl.tools.sandbox.local.run import run_once
+from agent_rl.tools.sandbox.local.settings import Tier
+
+_TRIAL = wire.packed({"files": [], "command": ["/bin/sh", "-c", ":"], "environment": {}, "fetch": []})
+
+
+async def strongest(weakest: Tier, preload: Sequence[str]) -> tuple[Tier, ForkServer]:
+    """Return the strongest tier in which a trial program runs, and a fork server of it.
+
+    Raises:
+        UserError: It would be weaker than `weakest`; the text says what is missing.
+    """
+    ladder = list(Tier)
+    missing: list[str] = []
+    for tier in ladder[: ladder.index(weakest) + 1]:
+        try:
+            server = await ForkServer.start(tier, preload)
+            result = await run_once(server, _TRIAL, Limits(), b"")
+            if result.status is Status.FINISHED:
+                return tier, server
+            server.close()
+            missing.append(f"{tier}: {result.message or result.stderr.strip() or result.status}")
+        except ServerGoneError as error:
+            missing.append(f"{tier}: {error}")
+    weaker = [tier for tier in ladder if ladder.index(tier) > ladder.index(weakest)]
+    hint = f"; allow less with sandbox.weakest={weaker[0]}" if weaker else ""
+    raise UserError(f"programs cannot be isolated on this machine ({'; '.join(missing)}){hint}")

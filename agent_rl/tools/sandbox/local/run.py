@@ -1,0 +1,104 @@
+"""One run: its descriptors, its order to the fork server, and what follows from the server's account."""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import Any
+
+from agent_rl.tools.sandbox.base import Limits, Result, Status
+from agent_rl.tools.sandbox.local.client import ForkServer, ServerGoneError
+from agent_rl.tools.sandbox.local.forked import wire
+from agent_rl.tools.sandbox.local.settings import Tier
+from agent_rl.tools.sandbox.local.streams import Output
+
+_GRACE = 10.0  # seconds beyond a run's own after which its fork server is given up
+
+
+async def run_once(server: ForkServer, request: bytes, limits: Limits, stdin: bytes) -> Result:
+    """Let a fork server run something once, and return what became of it.
+
+    Args:
+        server: Of this event loop.
+        request: The program, as `forked.job` reads it.
+        limits: What it may use.
+        stdin: Its standard input.
+
+    Raises:
+        ServerGoneError: The fork server has ended, or does not answer.
+    """
+    name, answer = server.begin()
+
+    def stop() -> None:
+        server.kill(name)
+
+    with ExitStack() as stack:
+        streams = [
+            Output(most, stop) for most in (limits.output_kb << 10, limits.output_kb << 10, 2 * limits.disk_mb << 20)
+        ]
+        for stream in streams:
+            stack.callback(stream.finish)
+        with ExitStack() as handed:
+            descriptors = [_file(request), _file(stdin), *(stream.writing for stream in streams)]
+            for descriptor in descriptors:
+                handed.callback(os.close, descriptor)
+            await server.run(name, _order(limits), descriptors)
+        try:
+            account = await asyncio.wait_for(answer, limits.seconds + _GRACE)
+        except TimeoutError:
+            server.close()
+            raise ServerGoneError("the fork server did not answer") from None
+        except asyncio.CancelledError:
+            stop()
+            raise
+        for stream in streams:
+            stream.finish()
+        return _result(server.tier, account, *streams)
+
+
+def _order(limits: Limits) -> dict[str, Any]:
+    return {
+        "seconds": limits.seconds,
+        "memory_mb": limits.memory_mb,
+        "address_space_mb": limits.memory_mb,
+        "disk_mb": limits.disk_mb,
+        "processes": limits.processes,
+    }
+
+
+def _result(tier: Tier, account: Mapping[str, Any], stdout: Output, stderr: Output, report: Output) -> Result:
+    if "failed" in account:
+        return Result(Status.INFRASTRUCTURE, tier=tier, message=account["failed"])
+    seen: dict[str, Any] = {
+        "stdout": stdout.content.decode(errors="replace"),
+        "stderr": stderr.content.decode(errors="replace"),
+        "seconds": account["seconds"],
+        "peak_memory_mb": account["peak_kb"] / 1024,
+        "tier": tier,
+    }
+    if stdout.over or stderr.over:
+        return Result(Status.OUTPUT_LIMIT, **seen)
+    if account["killed"] in ("time", "memory"):
+        return Result(Status.TIME_LIMIT if account["killed"] == "time" else Status.MEMORY_LIMIT, **seen)
+    try:
+        told, contents = wire.unpacked(report.content)
+    except ValueError:
+        told, contents = {"failed": "the process that watched over the program was killed"}, b""
+    if "failed" in told:
+        return Result(Status.INFRASTRUCTURE, **seen, message=told["failed"])
+    files, start = {}, 0
+    for path, size in told["files"]:
+        files[path] = contents[start : start + size]
+        start += size
+    status = Status.FINISHED if told["exit"] == 0 else Status.ERROR
+    if status is Status.ERROR and seen["stderr"].rstrip().endswith("MemoryError"):
+        status = Status.MEMORY_LIMIT
+    return Result(status, told["exit"], **seen, files=files)
+
+
+def _file(content: bytes) -> int:
+    """Return a descriptor from which `content` can be read."""
+    descriptor = os.memfd_create("agent_rl", os.MFD_CLOEXEC)
+    wire.write_all(descriptor, content)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor

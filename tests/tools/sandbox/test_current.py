@@ -1,0 +1,28 @@
+"""The sandbox of a run: chosen once, for all that the run starts."""
+
+import asyncio
+import subprocess
+import sys
+
+from agent_rl.core.scopes import RUN, end
+from agent_rl.tools.sandbox.current import current_sandbox, using
+from agent_rl.tools.sandbox.local import LocalSandbox, LocalSettings
+
+
+def test_it_is_made_once_and_closed_with_the_run() -> None:
+    with using(LocalSettings(concurrency=3)):
+        made = current_sandbox()
+        assert isinstance(made, LocalSandbox)
+        assert made.settings.concurrency == 3
+        assert current_sandbox() is made
+    assert current_sandbox() is not made
+    asyncio.run(end(RUN))
+    with using(LocalSettings(concurrency=3)):
+        assert current_sandbox() is not made
+    asyncio.run(end(RUN))
+
+
+def test_processes_started_meanwhile_use_the_same_settings() -> None:
+    code = "from agent_rl.tools.sandbox.current import current_sandbox; print(current_sandbox().settings.concurrency)"
+    with using(LocalSettings(concurrency=7)):
+        assert subprocess.check_output([sys.executable, "-c", code], text=True) == "7\n"
