@@ -4,10 +4,10 @@
 import os
 from pathlib import Path
 
-for folder in ("..", "../..", "/tmp", "/var/tmp", "/dev/shm", "/run"):
-    for where, _, names in os.walk(folder):
-        if where.count("/") > 6:
-            continue
+for top in ("..", "../..", "/tmp", "/var/tmp", "/dev/shm", "/run"):
+    for where, folders, names in os.walk(top):
+        if len(Path(where).relative_to(top).parts) > 2 or where.endswith(("/proc", "/usr")):
+            folders.clear()
         for name in names:
             if name.startswith("neighbour"):
                 try:

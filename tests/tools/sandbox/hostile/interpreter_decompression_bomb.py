@@ -1,8 +1,8 @@
-# why: A kilobyte that unpacks to a gigabyte.
+# why: A little that unpacks to a great deal more.
 # expect: status=memory_limit
-# limits: memory_mb=256 seconds=10
+# limits: memory_mb=128
 import zlib
 
-packer = zlib.compressobj(9)
-packed = b"".join(packer.compress(bytes(1 << 20)) for _ in range(900)) + packer.flush()
+packer = zlib.compressobj(1)
+packed = b"".join(packer.compress(bytes(1 << 20)) for _ in range(300)) + packer.flush()
 print("BREACH", len(zlib.decompress(packed)))

@@ -7,7 +7,7 @@ import os
 for name, wish in (
     ("setuid", lambda: os.setuid(0)),
     ("setresuid", lambda: os.setresuid(0, 0, 0)),
-    ("setreuid", lambda: os.setreuid(1000, 1000)),
+    ("setreuid", lambda: os.setreuid(2, 2)),
     ("setgid", lambda: os.setgid(0)),
     ("setgroups", lambda: os.setgroups([0, 1, 2])),
 ):
