@@ -31,7 +31,7 @@ def using(settings: SandboxSettings) -> Iterator[None]:
 
 
 def current_sandbox() -> Sandbox:
-    """Return the run's sandbox, made when it is first asked for, from any thread; the local one where none was chosen."""
+    """Return the run's sandbox, made when first asked for, from any thread; the local one where none was chosen."""
     text = os.environ.get(CHOICE, "")
     return keep(RUN, (CHOICE, text), lambda: _made(text))
 

@@ -111,7 +111,9 @@ def test_a_full_disk_is_the_programs_own_error(sandbox: LocalSandbox) -> None:
 
 def test_nothing_of_the_parent_is_seen(sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET", "hunter2")
-    code = "import os\nprint(dict(os.environ), os.getuid(), sorted(int(name) for name in os.listdir('/proc') if name.isdigit()))\n"
+    code = (
+        "import os\nprint(dict(os.environ), os.getuid(), sorted(int(n) for n in os.listdir('/proc') if n.isdigit()))\n"
+    )
     code += f"print(os.path.exists({os.path.abspath(__file__)!r}), os.listdir('/scratch'), os.uname().nodename)"
     first, second = ran(sandbox, code).stdout.splitlines()
     assert "hunter2" not in first

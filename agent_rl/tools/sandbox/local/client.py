@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import json
 import os
+import shutil
 import signal
 import site
 import socket
@@ -13,6 +14,7 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,19 @@ _RETRY = 0.005  # seconds until a message is sent again for which there was no r
 _MOST_BYTES = 65536
 
 
+@dataclass(frozen=True)
+class Start:
+    """What a fork server has at hand for its runs.
+
+    Attributes:
+        preload: Modules that it imports, where they are installed.
+        roots: Folders that programs may read beside Python's and the system's.
+    """
+
+    preload: tuple[str, ...] = ()
+    roots: tuple[str, ...] = ()
+
+
 class ServerGoneError(Exception):
     """The fork server does not answer any more, or could not be started."""
 
@@ -42,12 +57,13 @@ class ForkServer:
         self._process, self._channel, self._errors = process, channel, errors
         self._names = itertools.count(1)
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._scratch = tempfile.mkdtemp(prefix="agent_rl-sandbox-") if tier is not Tier.NAMESPACES else ""
         self.gone = False
         self.loaded: tuple[str, ...] = ()
 
     @classmethod
-    async def start(cls, tier: Tier, preload: Sequence[str]) -> "ForkServer":
-        """Start one of a tier that has imported what is there of `preload`.
+    async def start(cls, tier: Tier, start: Start) -> "ForkServer":
+        """Start one.
 
         Raises:
             ServerGoneError: It could not be started; the text says why.
@@ -72,9 +88,8 @@ class ForkServer:
         server._answers[0] = first
         asyncio.get_running_loop().add_reader(ours.fileno(), server._read)
         try:
-            scratch = tempfile.mkdtemp(prefix="agent_rl-sandbox-") if tier is not Tier.NAMESPACES else ""
-            paths = {"path": _import_path(), "readable": _readable(), "scratch": scratch}
-            await server._send({"tier": tier, "preload": preload, **paths})
+            paths = {"path": _import_path(), "readable": [*_readable(), *start.roots], "scratch": server._scratch}
+            await server._send({"tier": tier, "preload": start.preload, **paths})
             started = await asyncio.wait_for(first, _STARTING)
         except TimeoutError as error:
             server.close()
@@ -122,6 +137,7 @@ class ForkServer:
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
+        shutil.rmtree(self._scratch, ignore_errors=True)  # where the server was killed before it could
         reason = self._last_words()
         self._errors.close()
         for future in self._answers.values():

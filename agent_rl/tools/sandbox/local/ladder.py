@@ -1,10 +1,8 @@
 """Which isolation this machine offers: the strongest that works is taken, if it is allowed."""
 
-from collections.abc import Sequence
-
 from agent_rl.core.errors import UserError
 from agent_rl.tools.sandbox.base import Limits, Status
-from agent_rl.tools.sandbox.local.client import ForkServer, ServerGoneError
+from agent_rl.tools.sandbox.local.client import ForkServer, ServerGoneError, Start
 from agent_rl.tools.sandbox.local.forked import wire
 from agent_rl.tools.sandbox.local.run import run_once
 from agent_rl.tools.sandbox.local.settings import Tier
@@ -12,7 +10,7 @@ from agent_rl.tools.sandbox.local.settings import Tier
 _TRIAL = wire.packed({"files": [], "command": ["/bin/sh", "-c", ":"], "environment": {}, "fetch": []})
 
 
-async def strongest(weakest: Tier, preload: Sequence[str]) -> tuple[Tier, ForkServer]:
+async def strongest(weakest: Tier, start: Start) -> tuple[Tier, ForkServer]:
     """Return the strongest tier in which a trial program runs, and a fork server of it.
 
     Raises:
@@ -22,7 +20,7 @@ async def strongest(weakest: Tier, preload: Sequence[str]) -> tuple[Tier, ForkSe
     missing: list[str] = []
     for tier in ladder[: ladder.index(weakest) + 1]:
         try:
-            server = await ForkServer.start(tier, preload)
+            server = await ForkServer.start(tier, start)
             result = await run_once(server, _TRIAL, Limits(), b"")
             if result.status is Status.FINISHED:
                 return tier, server

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any
@@ -12,10 +13,17 @@ from agent_rl.tools.sandbox.local.forked import wire
 from agent_rl.tools.sandbox.local.settings import Tier
 from agent_rl.tools.sandbox.local.streams import Output
 
+# What the runtimes say when the kernel refuses them more: Python, C++, Rust, Node, Java.
+_OUT_OF_MEMORY = re.compile(
+    r"^(?:[\w.]*MemoryError\b|terminate called .*'std::bad_alloc'|memory allocation of \d+ bytes failed)"
+    r"|JavaScript heap out of memory|java\.lang\.OutOfMemoryError",
+    re.MULTILINE,
+)
+_TAIL = 4000  # characters of standard error in which that is looked for
 _GRACE = 10.0  # seconds beyond a run's own after which its fork server is given up
 
 
-async def run_once(server: ForkServer, request: bytes, limits: Limits, stdin: bytes) -> Result:
+async def run_once(server: ForkServer, request: bytes, limits: Limits, stdin: bytes, addresses: int = 1) -> Result:
     """Let a fork server run something once, and return what became of it.
 
     Args:
@@ -23,6 +31,7 @@ async def run_once(server: ForkServer, request: bytes, limits: Limits, stdin: by
         request: The program, as `forked.job` reads it.
         limits: What it may use.
         stdin: Its standard input.
+        addresses: How many times its memory a process may take of addresses; 0 for any number.
 
     Raises:
         ServerGoneError: The fork server has ended, or does not answer.
@@ -42,7 +51,7 @@ async def run_once(server: ForkServer, request: bytes, limits: Limits, stdin: by
             descriptors = [_file(request), _file(stdin), *(stream.writing for stream in streams)]
             for descriptor in descriptors:
                 handed.callback(os.close, descriptor)
-            await server.run(name, _order(limits), descriptors)
+            await server.run(name, _order(limits, addresses), descriptors)
         try:
             account = await asyncio.wait_for(answer, limits.seconds + _GRACE)
         except TimeoutError:
@@ -56,11 +65,11 @@ async def run_once(server: ForkServer, request: bytes, limits: Limits, stdin: by
         return _result(server.tier, account, *streams)
 
 
-def _order(limits: Limits) -> dict[str, Any]:
+def _order(limits: Limits, addresses: int) -> dict[str, Any]:
     return {
         "seconds": limits.seconds,
         "memory_mb": limits.memory_mb,
-        "address_space_mb": limits.memory_mb,
+        "address_space_mb": addresses * limits.memory_mb,
         "disk_mb": limits.disk_mb,
         "processes": limits.processes,
     }
@@ -91,7 +100,7 @@ def _result(tier: Tier, account: Mapping[str, Any], stdout: Output, stderr: Outp
         files[path] = contents[start : start + size]
         start += size
     status = Status.FINISHED if told["exit"] == 0 else Status.ERROR
-    if status is Status.ERROR and seen["stderr"].rstrip().endswith("MemoryError"):
+    if status is Status.ERROR and _OUT_OF_MEMORY.search(seen["stderr"][-_TAIL:]):
         status = Status.MEMORY_LIMIT
     return Result(status, told["exit"], **seen, files=files)
 

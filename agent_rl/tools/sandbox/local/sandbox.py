@@ -4,40 +4,63 @@ import asyncio
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from agent_rl.core.context import current
 from agent_rl.core.errors import UserError, nearest
 from agent_rl.core.threads import service_loop
 from agent_rl.tools.sandbox.base import Limits, Program, Result, Session, Status
-from agent_rl.tools.sandbox.local.client import ForkServer, ServerGoneError
+from agent_rl.tools.sandbox.local.client import ForkServer, ServerGoneError, Start
 from agent_rl.tools.sandbox.local.forked import wire
 from agent_rl.tools.sandbox.local.ladder import strongest
+from agent_rl.tools.sandbox.local.languages import LANGUAGES, Language, installed
 from agent_rl.tools.sandbox.local.run import run_once
 from agent_rl.tools.sandbox.local.settings import LocalSettings, Tier
 
-_MAIN = "main.py"
-_PLAIN = ("collections", "functools", "heapq", "itertools", "json", "math", "random", "re", "string", "typing")
-_SCIENTIFIC = ("numpy", "sympy")
+_PLAIN = Start(("collections", "functools", "heapq", "itertools", "json", "math", "random", "re", "string", "typing"))
+_SCIENTIFIC = Start((*_PLAIN.preload, "numpy", "sympy"))
 _IMPORTS_SCIENTIFIC = re.compile(rb"^\s*(?:import|from)\s[^#\n]*\b(?:numpy|sympy|scipy|pandas)\b", re.MULTILINE)
-_ENVIRONMENT = {
-    "PATH": f"{os.path.dirname(sys.executable)}:/usr/local/bin:/usr/bin:/bin",
-    "LANG": "C.UTF-8",
-    "PYTHONDONTWRITEBYTECODE": "1",
-}
+_COMPILING = Limits(memory_mb=2048, disk_mb=512, processes=128)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What a fork server is to run."""
+
+    start: Start
+    files: Mapping[str, bytes]
+    limits: Limits
+    command: tuple[str, ...] = ()
+    fetch: tuple[str, ...] = ()
+    addresses: int = 1
+
+    def request(self) -> bytes:
+        """Return it as `forked.job` reads it."""
+        folders = [f"{root}/bin" for root in self.start.roots]
+        header = {
+            "files": [(path, len(content)) for path, content in self.files.items()],
+            "command": self.command,
+            "environment": {
+                "PATH": ":".join([*folders, os.path.dirname(sys.executable), "/usr/local/bin:/usr/bin:/bin"]),
+                "LANG": "C.UTF-8",
+                "PYTHONDONTWRITEBYTECODE": "1",
+            },
+            "fetch": self.fetch,
+        }
+        return wire.packed(header, self.files.values())
 
 
 class LocalSandbox:
     """Runs programs on this machine. Used from any loop and thread; the work is done on the service loop."""
 
-    languages: tuple[str, ...] = ("python",)
-
     def __init__(self, settings: LocalSettings | None = None) -> None:
         """Start nothing yet: fork servers begin when something is run."""
         self.settings = settings or LocalSettings()
+        self.languages: tuple[str, ...] = ("python", *installed())
         self._places = asyncio.Semaphore(self.settings.concurrency)
         self._starting = asyncio.Lock()
-        self._servers: dict[tuple[str, ...], ForkServer] = {}
+        self._servers: dict[Start, ForkServer] = {}
         self._tier: Tier | None = None
 
     async def run(self, program: Program, stdin: str = "") -> Result:
@@ -48,10 +71,9 @@ class LocalSandbox:
     async def run_each(self, program: Program, inputs: Sequence[str]) -> list[Result]:
         """Run a program once for each input; see `Sandbox`."""
         if program.language not in self.languages:
-            raise UserError(
-                f"the local sandbox cannot run '{program.language}' here{nearest(program.language, self.languages)}: "
-                f"it can run {', '.join(self.languages)}"
-            )
+            hint = nearest(program.language, self.languages)
+            can = ", ".join(self.languages)
+            raise UserError(f"the local sandbox cannot run '{program.language}' here{hint}: it can run {can}")
         for path in (*program.files, *program.fetch):
             _check(path)
         return await service_loop().call(self._run_each(program, inputs))
@@ -71,42 +93,70 @@ class LocalSandbox:
         self._servers.clear()
 
     async def _run_each(self, program: Program, inputs: Sequence[str]) -> list[Result]:
-        files = {**program.files, _MAIN: program.code.encode(errors="surrogatepass")}
-        request = wire.packed(
-            {
-                "files": [(path, len(content)) for path, content in files.items()],
-                "command": [],
-                "environment": _ENVIRONMENT,
-                "fetch": list(program.fetch),
-            },
-            files.values(),
-        )
-        scientific = any(_IMPORTS_SCIENTIFIC.search(text) for path, text in files.items() if path.endswith(".py"))
-        modules = _PLAIN + _SCIENTIFIC if scientific else _PLAIN
-        runs = (self._in_place(modules, request, program.limits, stdin) for stdin in inputs)
-        return list(await asyncio.gather(*runs))
+        job = _python(program)
+        if program.language != "python":
+            language = LANGUAGES[program.language]
+            job = _other(program, language)
+            if language.compile:
+                compiled = await self._in_place(_compiling(program, language), "")
+                if language.made not in compiled.files:
+                    return [_not_compiled(compiled)] * len(inputs)
+                job = replace(job, files={**program.files, language.made: compiled.files[language.made]})
+        return list(await asyncio.gather(*(self._in_place(job, stdin) for stdin in inputs)))
 
-    async def _in_place(self, modules: tuple[str, ...], request: bytes, limits: Limits, stdin: str) -> Result:
-        """Run it once, when there is a place for it."""
+    async def _in_place(self, job: _Job, stdin: str) -> Result:
+        """Run something once, when there is a place for it."""
         with current().excuse.queueing():
             await self._places.acquire()
         try:
-            server = await self._server(modules)
-            return await run_once(server, request, limits, stdin.encode(errors="surrogatepass"))
+            server = await self._server(job.start)
+            return await run_once(
+                server, job.request(), job.limits, stdin.encode(errors="surrogatepass"), job.addresses
+            )
         except (ServerGoneError, OSError) as error:
             return Result(Status.INFRASTRUCTURE, tier=self._tier or "", message=str(error))
         finally:
             self._places.release()
 
-    async def _server(self, modules: tuple[str, ...]) -> ForkServer:
-        """Return the fork server that has imported `modules`, started anew where it has ended."""
+    async def _server(self, start: Start) -> ForkServer:
+        """Return the fork server that was started so, anew where it has ended."""
         async with self._starting:
             if self._tier is None:
                 self._tier, self._servers[_PLAIN] = await strongest(self.settings.weakest, _PLAIN)
-            server = self._servers.get(modules)
+            server = self._servers.get(start)
             if server is None or server.gone:
-                server = self._servers[modules] = await ForkServer.start(self._tier, modules)
+                server = self._servers[start] = await ForkServer.start(self._tier, start)
             return server
+
+
+def _python(program: Program) -> _Job:
+    files = {**program.files, "main.py": _source(program)}
+    scientific = any(_IMPORTS_SCIENTIFIC.search(text) for path, text in files.items() if path.endswith(".py"))
+    return _Job(_SCIENTIFIC if scientific else _PLAIN, files, program.limits, fetch=program.fetch)
+
+
+def _other(program: Program, language: Language) -> _Job:
+    files = {**program.files, language.file: _source(program)}
+    command = tuple(part.format(memory=program.limits.memory_mb) for part in language.run)
+    return _Job(Start((), language.roots()), files, program.limits, command, program.fetch, language.addresses)
+
+
+def _compiling(program: Program, language: Language) -> _Job:
+    limits = _COMPILING.model_copy(
+        update={"seconds": program.limits.compile_seconds, "output_kb": program.limits.output_kb}
+    )
+    job = _other(program, language)
+    return replace(job, limits=limits, command=language.compile, fetch=(language.made,), addresses=0)
+
+
+def _not_compiled(result: Result) -> Result:
+    """Return the result of every run of a program that could not be compiled."""
+    status = Status.ERROR if result.status is Status.FINISHED else result.status
+    return replace(result, status=status, stage="compile", files={})
+
+
+def _source(program: Program) -> bytes:
+    return program.code.encode(errors="surrogatepass")
 
 
 def _check(path: str) -> None:
