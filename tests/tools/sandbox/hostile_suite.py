@@ -22,12 +22,18 @@ from tests.tools.sandbox.hostile_world import World
 SIDE_BY_SIDE = 8
 _PR_SET_CHILD_SUBREAPER = 36
 _SETTLE_SECONDS = 5.0
-_HONEST = """
-import json, math, pathlib, random
+_PYTHON = """
+import json, math, pathlib
 number = int(input())
 pathlib.Path("answer").write_text(str(number * number))
-print(json.dumps({"root": math.sqrt(number * number), "seven": 7 * number}))
+print(json.dumps(int(math.sqrt(number * number)) * 7))
 """
+_HONEST = (  # each reads a number, writes its square into a file and prints seven times as much
+    ("python", _PYTHON),
+    ("python", f"import numpy{_PYTHON}"),
+    ("bash", "read -r number\necho -n $((number * number)) > answer\necho $((number * 7))\n"),
+    ("python", _PYTHON),
+)
 
 
 class Suite:
@@ -95,10 +101,10 @@ class Suite:
         """Run honest programs and look at each answer."""
 
         async def one(number: int) -> list[str]:
-            result = await sandbox.run(Program(_HONEST, fetch=("answer",)), f"{number}\n")
-            said = json.loads(result.stdout) if result.status is Status.FINISHED else {}
-            right = said.get("root") == number and said.get("seven") == 7 * number
-            right = right and result.files == {"answer": str(number * number).encode()}
+            language, code = _HONEST[number % len(_HONEST)]
+            result = await sandbox.run(Program(code, language, fetch=("answer",)), f"{number}\n")
+            answer = {"answer": str(number * number).encode()}
+            right = (result.status, result.stdout, result.files) == (Status.FINISHED, f"{number * 7}\n", answer)
             return [] if right else [f"{number}: {_told(result)}"]
 
         places = asyncio.Semaphore(SIDE_BY_SIDE)

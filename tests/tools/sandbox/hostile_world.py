@@ -53,8 +53,9 @@ class World:
         self._segment = self._share()
         self._queue = self._post()
         self._keep_key()
-        command = [sys.executable, "-c", "import time; time.sleep(600)", self.secret]
-        self.sentinel = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+        command = [sys.executable, "-c", "input()", self.secret]  # ends with this process
+        quiet = subprocess.DEVNULL
+        self.sentinel = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=quiet, stderr=quiet)
         self.known["sentinel"] = self.sentinel.pid
         self._serve()
         return self
@@ -64,7 +65,7 @@ class World:
         for thread in self._threads:
             thread.join()
         self.sentinel.kill()
-        self.sentinel.wait()
+        self.sentinel.communicate()
         _libc.shmctl(self._segment, _REMOVE, None)
         _libc.mq_unlink(self.known["queue"].encode())
         os.close(self._queue)
