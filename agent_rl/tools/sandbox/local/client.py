@@ -13,7 +13,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,7 +88,11 @@ class ForkServer:
         server._answers[0] = first
         asyncio.get_running_loop().add_reader(ours.fileno(), server._read)
         try:
-            paths = {"path": _import_path(), "readable": [*_readable(), *start.roots], "scratch": server._scratch}
+            paths = {
+                "path": _import_path(),
+                "readable": _harmless([*_readable(), *start.roots]),
+                "scratch": server._scratch,
+            }
             await server._send({"tier": tier, "preload": start.preload, **paths})
             started = await asyncio.wait_for(first, _STARTING)
         except TimeoutError as error:
@@ -107,6 +111,7 @@ class ForkServer:
         """Return a name for a run, and what will hold the server's account of it."""
         name = next(self._names)
         future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())  # somebody may have left
         self._answers[name] = future
         return name, future
 
@@ -190,3 +195,9 @@ def _import_path() -> list[str]:
 def _readable() -> list[str]:
     """Return the folders of this interpreter and of what is installed for it."""
     return sorted({os.path.realpath(sys.base_prefix), sys.base_prefix, sys.prefix, *_import_path()})
+
+
+def _harmless(folders: Iterable[str]) -> list[str]:
+    """Return the folders that do not contain the user's own."""
+    home = os.path.join(os.path.realpath(Path.home()), "")
+    return [folder for folder in folders if not home.startswith(os.path.join(os.path.realpath(folder), ""))]

@@ -7,7 +7,7 @@ from agent_rl.tools.sandbox.local.forked import wire
 from agent_rl.tools.sandbox.local.run import run_once
 from agent_rl.tools.sandbox.local.settings import Tier
 
-_TRIAL = wire.packed({"files": [], "command": ["/bin/sh", "-c", ":"], "environment": {}, "fetch": []})
+_TRIAL = wire.packed({"files": [], "command": ["/bin/sh", "-c", ":"], "environment": {}, "fetch": [], "session": False})
 
 
 async def strongest(weakest: Tier, start: Start) -> tuple[Tier, ForkServer]:

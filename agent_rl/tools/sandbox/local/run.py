@@ -3,8 +3,8 @@
 import asyncio
 import os
 import re
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from agent_rl.tools.sandbox.base import Limits, Result, Status
@@ -41,17 +41,16 @@ async def run_once(server: ForkServer, request: bytes, limits: Limits, stdin: by
     def stop() -> None:
         server.kill(name)
 
+    mosts = (limits.output_kb << 10, limits.output_kb << 10, 2 * limits.disk_mb << 20)
     with ExitStack() as stack:
-        streams = [
-            Output(most, stop) for most in (limits.output_kb << 10, limits.output_kb << 10, 2 * limits.disk_mb << 20)
-        ]
+        streams = []
+        for most in mosts:
+            streams.append(Output(most, stop))
+            stack.callback(streams[-1].finish)
+        with content(request) as asked, content(stdin) as read:
+            await server.run(name, order(limits, addresses), [asked, read, *(stream.writing for stream in streams)])
         for stream in streams:
-            stack.callback(stream.finish)
-        with ExitStack() as handed:
-            descriptors = [_file(request), _file(stdin), *(stream.writing for stream in streams)]
-            for descriptor in descriptors:
-                handed.callback(os.close, descriptor)
-            await server.run(name, _order(limits, addresses), descriptors)
+            stream.handed()
         try:
             account = await asyncio.wait_for(answer, limits.seconds + _GRACE)
         except TimeoutError:
@@ -65,7 +64,8 @@ async def run_once(server: ForkServer, request: bytes, limits: Limits, stdin: by
         return _result(server.tier, account, *streams)
 
 
-def _order(limits: Limits, addresses: int) -> dict[str, Any]:
+def order(limits: Limits, addresses: int) -> dict[str, Any]:
+    """Return the limits as numbers for the fork server."""
     return {
         "seconds": limits.seconds,
         "memory_mb": limits.memory_mb,
@@ -105,9 +105,13 @@ def _result(tier: Tier, account: Mapping[str, Any], stdout: Output, stderr: Outp
     return Result(status, told["exit"], **seen, files=files)
 
 
-def _file(content: bytes) -> int:
-    """Return a descriptor from which `content` can be read."""
+@contextmanager
+def content(data: bytes) -> Iterator[int]:
+    """Lend a descriptor from which `data` can be read."""
     descriptor = os.memfd_create("agent_rl", os.MFD_CLOEXEC)
-    wire.write_all(descriptor, content)
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    return descriptor
+    try:
+        wire.write_all(descriptor, data)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        yield descriptor
+    finally:
+        os.close(descriptor)

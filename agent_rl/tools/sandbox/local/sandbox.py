@@ -16,6 +16,7 @@ from agent_rl.tools.sandbox.local.forked import wire
 from agent_rl.tools.sandbox.local.ladder import strongest
 from agent_rl.tools.sandbox.local.languages import LANGUAGES, Language, installed
 from agent_rl.tools.sandbox.local.run import run_once
+from agent_rl.tools.sandbox.local.session import Family, Interpreter, LocalSession
 from agent_rl.tools.sandbox.local.settings import LocalSettings, Tier
 
 _PLAIN = Start(("collections", "functools", "heapq", "itertools", "json", "math", "random", "re", "string", "typing"))
@@ -34,6 +35,7 @@ class _Job:
     command: tuple[str, ...] = ()
     fetch: tuple[str, ...] = ()
     addresses: int = 1
+    session: bool = False
 
     def request(self) -> bytes:
         """Return it as `forked.job` reads it."""
@@ -47,6 +49,7 @@ class _Job:
                 "PYTHONDONTWRITEBYTECODE": "1",
             },
             "fetch": self.fetch,
+            "session": self.session,
         }
         return wire.packed(header, self.files.values())
 
@@ -80,7 +83,7 @@ class LocalSandbox:
 
     async def session(self, limits: Limits | None = None) -> Session:
         """Begin a Python session; see `Sandbox`."""
-        raise UserError("the local sandbox has no sessions yet")
+        return LocalSession(limits or Limits(), self._interpreter, self._places)
 
     async def close(self) -> None:
         """End the fork servers and all that they run; harmless twice."""
@@ -117,6 +120,11 @@ class LocalSandbox:
             return Result(Status.INFRASTRUCTURE, tier=self._tier or "", message=str(error))
         finally:
             self._places.release()
+
+    async def _interpreter(self, limits: Limits, code: str) -> Interpreter:
+        """Begin the interpreter of a session, with what its first cell imports."""
+        job = replace(_python(Program(code, limits=limits)), files={}, session=True)
+        return await Family(await self._server(job.start), limits).begin(job.request())
 
     async def _server(self, start: Start) -> ForkServer:
         """Return the fork server that was started so, anew where it has ended."""

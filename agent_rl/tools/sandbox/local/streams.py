@@ -26,8 +26,15 @@ class Output:
         """What has been kept."""
         return b"".join(self._kept)
 
+    def handed(self) -> None:
+        """Close the end that others write to, who have it now. Harmless twice."""
+        if self.writing >= 0:
+            os.close(self.writing)
+            self.writing = -1
+
     def finish(self) -> None:
         """Read what is there still, once nobody writes any more; and close. Harmless twice."""
+        self.handed()
         if self._reading >= 0:
             while not self.over and self._read():
                 pass

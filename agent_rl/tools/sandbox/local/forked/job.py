@@ -1,5 +1,6 @@
 """One run: the process that watches over it from within (its init), and the program."""
 
+import contextlib
 import fcntl
 import os
 import resource
@@ -7,15 +8,14 @@ import signal
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from . import folder, kernel, program, wire
+from . import cells, folder, kernel, program, wire
 from .tiers import Tier
 
-REQUEST, STDIN, STDOUT, STDERR, REPORT = range(5)
-"""The order in which a run's descriptors come."""
 _WORK = "work"
 _DESCRIPTORS = 256
+_exit = os._exit  # programs may put something else there
 _MOST = 1 << 30  # more descriptors than there can be
-_KEPT_REPORT, _KEPT_REQUEST = 3, 4  # where init holds them
+_REPORT, _REQUEST, _CONTROL = 3, 4, 5  # where init holds these descriptors
 
 
 def begin(tier: Tier, order: dict[str, Any], descriptors: list[int]) -> NoReturn:
@@ -24,24 +24,25 @@ def begin(tier: Tier, order: dict[str, Any], descriptors: list[int]) -> NoReturn
     Args:
         tier: How it is kept apart.
         order: The limits, as numbers.
-        descriptors: The run's, as listed above.
+        descriptors: The run's request, standard input, output and error, its report, and a session's socket.
     """
     try:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # what init has a handler for, a program could send to it
         _arrange(descriptors)
         _init(tier, order)
     except BaseException as error:
-        wire.write_all(_KEPT_REPORT, wire.packed({"failed": f"{type(error).__name__}: {error}"}))
+        wire.write_all(_REPORT, wire.packed({"failed": f"{type(error).__name__}: {error}"}))
     finally:
-        os._exit(0)
+        _exit(0)
 
 
 def _arrange(descriptors: list[int]) -> None:
     """Bring the descriptors to their places and close all others."""
-    places = (_KEPT_REQUEST, 0, 1, 2, _KEPT_REPORT)
-    aside = [fcntl.fcntl(descriptor, fcntl.F_DUPFD, len(places)) for descriptor in descriptors]
+    places = (_REQUEST, 0, 1, 2, _REPORT, _CONTROL)[: len(descriptors)]
+    aside = [fcntl.fcntl(descriptor, fcntl.F_DUPFD, _CONTROL + 1) for descriptor in descriptors]
     for descriptor, place in zip(aside, places, strict=True):
         os.dup2(descriptor, place, inheritable=place < 3)
-    os.closerange(len(places), _MOST)
+    os.closerange(max(places) + 1, _MOST)
 
 
 def _init(tier: Tier, order: dict[str, Any]) -> None:
@@ -50,7 +51,7 @@ def _init(tier: Tier, order: dict[str, Any]) -> None:
     work = os.path.join(scratch, _WORK)
     os.mkdir(work)
     os.chdir(work)
-    with open(_KEPT_REQUEST, "rb") as file:
+    with open(_REQUEST, "rb") as file:
         request, contents = wire.unpacked(file.read())
     folder.fill(request["files"], contents)
     addresses = _addresses()
@@ -67,8 +68,7 @@ def _become(
     """Be the program; never returns."""
     exit_code = 1
     try:
-        os.close(_KEPT_REPORT)
-        os.setsid()
+        os.close(_REPORT)
         confine()
         kernel.dumpable(True)
         command, environment = request["command"], request["environment"] | {"HOME": scratch, "TMPDIR": scratch}
@@ -78,13 +78,16 @@ def _become(
         if command:
             signal.signal(signal.SIGPIPE, signal.SIG_DFL)
             os.execvpe(command[0], command, environment)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if request["session"]:
+            cells.serve(_CONTROL)
         with open(program.NAME, "rb") as file:
             code = file.read()
         exit_code = program.run(code)
     except BaseException as error:
         os.write(2, f"{type(error).__name__}: {error}\n".encode())
     finally:
-        os._exit(exit_code)
+        _exit(exit_code)
 
 
 def _addresses() -> int:
@@ -109,11 +112,25 @@ def _limit(order: dict[str, Any], own: int) -> None:
 
 def _watch(tier: Tier, main: int, request: dict[str, Any], work: str, most: int) -> None:
     """Wait for the program, end what it has left running, and report."""
-    for descriptor in range(3):
+    for descriptor in (0, 1, 2, *([_CONTROL] if request["session"] else [])):
         os.close(descriptor)
-    ended = status = 0
-    while ended != main:
-        ended, status = os.waitpid(-1, 0)
+    status = _last_child() if request["session"] else _child(main)
     tier.end_all_but_init()
     names, contents = folder.fetched(work, request["fetch"], most)
-    wire.write_all(_KEPT_REPORT, wire.packed({"exit": os.waitstatus_to_exitcode(status), "files": names}, contents))
+    wire.write_all(_REPORT, wire.packed({"exit": os.waitstatus_to_exitcode(status), "files": names}, contents))
+
+
+def _child(pid: int) -> int:
+    """Wait for one child, while all others are taken note of, and return its status."""
+    ended = status = 0
+    while ended != pid:
+        ended, status = os.waitpid(-1, 0)
+    return status
+
+
+def _last_child() -> int:
+    """Wait until no child is left, for a session's interpreters are children all, and return 0."""
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.waitpid(-1, 0)
+    return 0

@@ -41,7 +41,7 @@ class Machine:
             OSError: The kernel has no Landlock, or this processor's system calls are not known.
         """
         if self._confined and not (landlock.version() and seccomp.supported()):
-            raise OSError("the kernel offers no Landlock (Linux 5.13 has it)")
+            raise OSError("the kernel offers no Landlock (Linux 5.13)")
         if os.geteuid() == 0 and all(map(_open_to_all, (*self._readable, os.path.dirname(self._scratch)))):
             os.chown(self._scratch, NOBODY, NOBODY)
             become_nobody()
@@ -71,6 +71,7 @@ class Machine:
 
     def restrict_program(self, scratch: str) -> None:
         """Give up all rights, in the program."""
+        os.setsid()
         kernel.die_with_parent()
         kernel.no_new_privileges()
         kernel.drop_capabilities()

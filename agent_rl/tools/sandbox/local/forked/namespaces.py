@@ -71,6 +71,7 @@ class Namespaces:
 
     def restrict(self, scratch: str) -> None:
         """Give up all rights, in init, which is as confined as the program that it forks."""
+        os.setsid()
         kernel.own_user(_INSIDE, os.geteuid())
         kernel.dumpable(False)
         kernel.no_new_privileges()
@@ -79,7 +80,8 @@ class Namespaces:
         seccomp.restrict()
 
     def restrict_program(self, scratch: str) -> None:
-        """Give up what init has kept, in the program: nothing."""
+        """Give up what init has kept, in the program: its group."""
+        os.setpgid(0, 0)
 
     def end_all_but_init(self) -> None:
         """Kill all that a program has left running, in init, and wait until it has ended."""

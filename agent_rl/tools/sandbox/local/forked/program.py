@@ -60,7 +60,7 @@ def _ended(work: Any) -> int:
         work()
         return 0
     except SystemExit as stop:
-        return _code_of(stop)
+        return code_of(stop)
     except BaseException as error:
         trace = error.__traceback__
         for _ in range(2):  # this function's frame and the caller's, who made `work`
@@ -73,7 +73,8 @@ def _ended(work: Any) -> int:
         return 1
 
 
-def _code_of(stop: SystemExit) -> int:
+def code_of(stop: SystemExit) -> int:
+    """Return the exit code that a program asks for; what else it says is written to standard error."""
     if stop.code is None:
         return 0
     if isinstance(stop.code, int):

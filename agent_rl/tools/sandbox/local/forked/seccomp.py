@@ -40,6 +40,8 @@ _FORBIDDEN = {
     "migrate_pages": (256, 238), "mbind": (237, 235), "shmget": (29, 194), "msgget": (68, 186), "semget": (64, 190),
     "mq_open": (240, 180),
 }  # fmt: skip
+# A session of its own would have a share of the processor of its own, as much as all of another run.
+_DONE_ALREADY = {"setsid": (112, 157)}
 # The libraries do without these when they hear that there is no such call.
 _UNKNOWN = {"clone3": (435, 435), "memfd_create": (319, 279), "memfd_secret": (447, 447)}
 _CLONE, _SOCKET, _SOCKETPAIR = (56, 220), (41, 198), (53, 199)
@@ -82,7 +84,7 @@ def _calls(sockets: bool) -> list[bytes]:
     ]
     if machine == "x86_64":
         steps += [_step(_AT_LEAST, _FOREIGN_NUMBERS, 0, 1), _step(_RETURN, _ERRNO | _ENOSYS)]
-    for calls, answer in ((_FORBIDDEN, _EPERM), (_UNKNOWN, _ENOSYS)):
+    for calls, answer in ((_FORBIDDEN, _EPERM), (_UNKNOWN, _ENOSYS), (_DONE_ALREADY, 0)):
         for numbers in calls.values():
             steps += [_step(_EQUAL, _number(numbers), 0, 1), _step(_RETURN, _ERRNO | answer)]
     if not sockets:

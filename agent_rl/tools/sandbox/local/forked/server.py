@@ -15,7 +15,8 @@ from typing import Any
 from . import job, tree
 from .tiers import Tier, chosen
 
-_LOOK = 0.02  # seconds between looks at the memory of runs
+_LOOK = 0.02  # seconds between looks at the memory of a run
+_SELDOM = 10  # how many times as long as a look has taken the next is put off
 _MOST_BYTES = 65536  # of one message
 
 
@@ -28,6 +29,7 @@ class _Run:
     watch: int
     begun: float
     deadline: float
+    look: float
     killed: str = ""
     peak_kb: int = 0
 
@@ -60,7 +62,10 @@ class Server:
 
     def _asked(self) -> bool:
         """Read and do what the parent asks for next; return False when it is gone."""
-        data, descriptors, _, _ = socket.recv_fds(self._parent, _MOST_BYTES, 16, socket.MSG_CMSG_CLOEXEC)
+        try:
+            data, descriptors, _, _ = socket.recv_fds(self._parent, _MOST_BYTES, 16, socket.MSG_CMSG_CLOEXEC)
+        except ConnectionError:
+            return False
         if not data:
             return False
         order = json.loads(data)
@@ -85,19 +90,20 @@ class Server:
         if not pid:
             job.begin(self._tier, order, descriptors)
         now, watch = time.monotonic(), os.pidfd_open(pid)
-        self._runs[watch] = _Run(order, pid, watch, now, now + order["seconds"])
+        self._runs[watch] = _Run(order, pid, watch, now, now + order["seconds"], now + _LOOK)
         self._poll.register(watch, select.EPOLLIN)
 
     def _look(self) -> None:
         """End the runs that have exceeded their limits."""
-        now = time.monotonic()
         for run in self._runs.values():
+            now = time.monotonic()
             if run.killed:
                 self._kill(run, run.killed)  # again: what it was forking just then
             elif now >= run.deadline:
                 self._kill(run, "time")
-            elif now - run.begun >= _LOOK:
+            elif now >= run.look:
                 self._measure(run)
+                run.look = now + max(_LOOK, _SELDOM * (time.monotonic() - now))
 
     def _measure(self, run: _Run) -> None:
         family, limit = tree.descendants(run.pid), run.order["memory_mb"] << 10

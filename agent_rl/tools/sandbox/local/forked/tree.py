@@ -2,7 +2,9 @@
 
 import os
 import resource
+import time
 
+_PATIENCE = 0.02  # seconds
 _PAGE_KB = resource.getpagesize() // 1024
 
 
@@ -20,10 +22,16 @@ def descendants(pid: int) -> list[int]:
 def memory_kb(pids: list[int], limit_kb: int) -> int:
     """Return the KiB of memory that processes hold together.
 
-    What several share counts for each of them, unless that exceeds the limit: then it is counted exactly.
+    What several share counts for each of them, unless that exceeds the limit: then it is counted exactly, as long as
+    that does not take so long that other runs have to wait.
     """
-    quick = sum(_resident_kb(pid) for pid in pids)
-    return quick if quick <= limit_kb else sum(_share_kb(pid) for pid in pids)
+    quick, exact = sum(_resident_kb(pid) for pid in pids), 0
+    begun = time.monotonic()
+    for pid in pids if quick > limit_kb else ():
+        exact += _share_kb(pid)
+        if exact > limit_kb or time.monotonic() - begun > _PATIENCE:
+            return quick
+    return exact or quick
 
 
 def _children(pid: int) -> list[int]:
