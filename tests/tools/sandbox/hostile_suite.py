@@ -9,6 +9,7 @@ import asyncio
 import ctypes
 import json
 import os
+import site
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -28,9 +29,11 @@ number = int(input())
 pathlib.Path("answer").write_text(str(number * number))
 print(json.dumps(int(math.sqrt(number * number)) * 7))
 """
+# Programs see what is installed for this interpreter, which what is on PYTHONPATH is not.
+_INSTALLED = any(Path(folder, "numpy").is_dir() for folder in site.getsitepackages())
 _HONEST = (  # each reads a number, writes its square into a file and prints seven times as much
     ("python", _PYTHON),
-    ("python", f"import numpy{_PYTHON}"),
+    ("python", f"import {'numpy' if _INSTALLED else 'random'}{_PYTHON}"),
     ("bash", "read -r number\necho -n $((number * number)) > answer\necho $((number * 7))\n"),
     ("python", _PYTHON),
 )
