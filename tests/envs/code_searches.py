@@ -23,6 +23,13 @@ def subsets(items: list[Any]) -> list[tuple[Any, ...]]:
     return [chosen for size in range(len(items) + 1) for chosen in combinations(items, size)]
 
 
+def sequence(n: int, first: int, a: int, c: int, m: int) -> list[int]:
+    terms = [first % m]
+    while len(terms) < n:
+        terms.append((a * terms[-1] + c) % m)
+    return terms
+
+
 def slices(items: Any) -> list[Any]:
     return [items[i:j] for i in range(len(items)) for j in range(i + 1, len(items) + 1)]
 
@@ -37,7 +44,6 @@ search("strings/distinct_parts")(lambda text: len(set(slices(text))))
 search("lists/shortest_rich_slice")(lambda n, s: min((len(part) for part in slices(n) if sum(part) >= s), default=0))
 search("lists/kth_distance")(lambda places, k: sorted(abs(a - b) for a, b in combinations(places, 2))[k - 1])
 search("sorting/rank_of_word")(lambda w: sorted(set(permutations(w))).index(tuple(w)) + 1 if len(w) < 8 else None)
-search("sorting/overtakings")(lambda text: str(sum(a > b for a, b in combinations(ints(text)[0], 2))))
 search("bits/ones_in_range")(lambda bounds: sum(n.bit_count() for n in range(bounds[0], bounds[1] + 1)))
 search("bits/most_different_pair")(lambda text: str(max(a ^ b for a, b in combinations(ints(text)[0], 2))))
 search("counting/fruit_baskets")(lambda limits, n: sum(sum(c) == n for c in product(*[range(m + 1) for m in limits])))
@@ -114,13 +120,15 @@ def _poster(text: str) -> str:
 
 @search("lists/longest_climb")
 def _climb(n: int, first: int, a: int, c: int, m: int) -> int:
-    terms = [first % m]
-    while len(terms) < n:
-        terms.append((a * terms[-1] + c) % m)
-    best: list[int] = []
+    terms, best = sequence(n, first, a, c, m), list[int]()
     for i, term in enumerate(terms):
         best.append(1 + max((best[j] for j in range(i) if terms[j] < term), default=0))
     return max(best)
+
+
+@search("sorting/overtakings")
+def _overtakings(text: str) -> str:
+    return str(sum(a > b for a, b in combinations(sequence(*ints(text)[0]), 2)))
 
 
 @search("sorting/books_to_move")
@@ -212,7 +220,7 @@ class _Whole(int):
         return _Whole(-int(self))
 
 
-@search("parsing/evaluate")
+@search("languages/evaluate")
 def _evaluate(text: str) -> str:
     try:
         return str(int(eval(re.sub(r"(\d+)", r"W(\1)", text), {"W": _Whole})))
@@ -220,14 +228,14 @@ def _evaluate(text: str) -> str:
         return "error"
 
 
-@search("parsing/true_rows")
+@search("languages/true_rows")
 def _rows(formula: str) -> int:
     names = sorted({sign for sign in formula if sign.isalpha()})
     rows = product((0, 1), repeat=len(names))
     return sum(eval(formula.replace("!", "~"), dict(zip(names, row, strict=True))) & 1 for row in rows)
 
 
-@search("parsing/macro_length")
+@search("languages/macro_length")
 def _macros(text: str) -> str:
     first, *rest = text.splitlines()
     bodies = {line[0]: line[2:] for line in rest}

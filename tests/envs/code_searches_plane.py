@@ -59,7 +59,7 @@ def _skyline(houses: list[list[int]]) -> list[list[int]]:
     return [[x, h] for x, h in enumerate(tall) if (h != tall[x - 1] if x else h)]
 
 
-@search("graphs/fare_with_vouchers")
+@search("routes/fare_with_vouchers")
 def _fare(n: int, roads: list[list[int]], start: int, goal: int, vouchers: int) -> int:
     both = [*roads, *[[b, a, fare] for a, b, fare in roads]]
 
@@ -78,7 +78,7 @@ def _vital(n: int, links: list[list[int]]) -> list[list[int]]:
     return sorted(sorted(x) for x in links if _parts(n, [y for y in links if y != x]) > _parts(n, links))
 
 
-@search("graphs/cheapest_grid")
+@search("routes/cheapest_grid")
 def _cables(text: str) -> str | None:
     (n, count), *offers = ints(text)
     if count > 14:
@@ -98,7 +98,7 @@ def _seeds(n: int, tells: list[list[int]]) -> int:
     return min(len(seeds) for seeds in subsets(list(range(n))) if known(seeds) == n)
 
 
-@search("graphs/most_water")
+@search("routes/most_water")
 def _cut(n: int, pipes: list[list[int]], source: int, sink: int) -> int:
     sides = [set(s) for s in subsets(list(range(n))) if source in s and sink not in s]
     return min(sum(most for a, b, most in pipes if (a in side) != (b in side)) for side in sides)

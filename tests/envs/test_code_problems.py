@@ -18,10 +18,6 @@ PROBLEMS = builtin_problems()
 each_problem = pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: problem.id)
 
 
-def _expected(problem: CodeProblem) -> list[str]:
-    return [json.dumps(case.expected) for case in problem.hidden]
-
-
 def _script(*arguments: str, **environment: str) -> str:
     return subprocess.run(
         [sys.executable, *arguments],
@@ -72,10 +68,10 @@ def test_cases_are_different_json_values_of_a_small_size(problem: CodeProblem) -
 
 @each_problem
 def test_a_constant_or_what_came_in_is_no_solution(problem: CodeProblem) -> None:
-    expected = Counter(_expected(problem))
-    assert expected.most_common(1)[0][1] <= 0.75 * len(problem.hidden)
+    expected = Counter(json.dumps(case.expected) for case in problem.hidden)
     came_in = [case.input if problem.style == "stdio" else case.input[0] for case in problem.hidden]
-    assert sum(case.expected == value for case, value in zip(problem.hidden, came_in, strict=True)) <= 10
+    unchanged = sum(case.expected == value for case, value in zip(problem.hidden, came_in, strict=True))
+    assert max(*expected.values(), unchanged) <= 0.75 * len(problem.hidden)
 
 
 @each_problem
@@ -88,16 +84,15 @@ def test_a_statement_says_what_to_write_and_shows_the_public_cases(problem: Code
         assert shown in problem.statement and str(case.expected).rstrip() in problem.statement
 
 
-@pytest.mark.parametrize("seed", ["1", "2"])
-def test_problems_are_the_same_in_every_process(seed: str) -> None:
+def test_problems_are_the_same_in_every_process() -> None:
     digest = "import hashlib; from agent_rl.envs.code.problems import builtin_problems as b; "
-    there = _script("-c", digest + "print(hashlib.sha256(repr(b()).encode()).hexdigest())", PYTHONHASHSEED=seed)
+    there = _script("-c", digest + "print(hashlib.sha256(repr(b()).encode()).hexdigest())", PYTHONHASHSEED="1")
     assert there.strip() == hashlib.sha256(repr(PROBLEMS).encode()).hexdigest()
 
 
 @pytest.mark.slow
 def test_small_changes_of_solutions_are_noticed() -> None:
-    counts = json.loads(_script("-m", "tests.envs.code_mutants", "10"))
+    counts = json.loads(_script("-m", "tests.envs.code_mutants", "20"))
     assert [name for name, (killed, _) in counts.items() if not killed] == []
     killed, tried = (sum(column) for column in zip(*counts.values(), strict=True))
     assert killed >= 0.85 * tried
