@@ -61,11 +61,10 @@ def compute_score(data_source, solution_str, ground_truth, extra_info):
 """
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def lay_out(folder: Path) -> Path:
+    """Write a verl project into `folder`: rows, a tool and a reward."""
     from pyarrow import Table, parquet
 
-    folder = tmp_path_factory.mktemp("project")
     rows = [
         {
             "data_source": "openai/gsm8k",
@@ -85,6 +84,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "tools.yaml").write_text(YAML)
     (folder / "my.py").write_text(REWARD)
     return folder
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return lay_out(tmp_path_factory.mktemp("project"))
 
 
 @pytest.fixture
