@@ -7,7 +7,8 @@ What goes wrong is told apart by who can mend it: waiting (the request is repeat
 import asyncio
 import json
 import random
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
@@ -75,6 +76,7 @@ class ChatClient:
         attempts: int = 6,
         backoff_seconds: float = 1.0,
         missing_key: str = "no key was given",
+        admitted: Callable[[], AbstractAsyncContextManager[object]] = nullcontext,
     ) -> None:
         """Call the endpoint at `url`.
 
@@ -86,10 +88,12 @@ class ChatClient:
             attempts: How often a request is sent while the endpoint is busy or out of reach.
             backoff_seconds: Wait before the second attempt; it doubles with each, and is drawn from its upper half.
             missing_key: What to say when the endpoint wants a key and none was given.
+            admitted: Is entered around every attempt; what waits there counts for no deadline of this client.
         """
         self.in_flight = self.backing_off = 0
         self._url, self._model, self._key = url.rstrip("/"), model, key
         self._attempts, self._backoff, self._missing_key = attempts, backoff_seconds, missing_key
+        self._admitted = admitted
         self._slots = asyncio.Semaphore(connections)
         self._reached = False
         self._not_before = 0.0  # the loop's time before which the endpoint wants no request
@@ -146,7 +150,8 @@ class ChatClient:
             attempt += 1
             await self._turn()
             try:
-                return await self._send(body, seconds)
+                async with self._admitted():
+                    return await self._send(body, seconds)
             except _BusyError as error:
                 if not self._reached and attempt >= min(_FIRST_ATTEMPTS, self._attempts):
                     raise UserError(f"the endpoint cannot be reached: {error.message}") from error

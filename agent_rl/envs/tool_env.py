@@ -38,7 +38,7 @@ class ToolSettings(CommonSettings):
 class ToolEnv(AgentEnv):
     """An environment made of tools (`@tool`), rewards (`@reward`) and tasks (`tasks(split)`)."""
 
-    toolsets: ClassVar[Sequence[type[ToolSet]]] = ()
+    toolsets: Sequence[type[ToolSet]] = ()
     """Tools with a state that lives as long as they say; they come after the class's own."""
     Common = ToolSettings
     common: ToolSettings

@@ -1,5 +1,6 @@
 """Tools that agents call: declaration, argument validation, and how model families write calls."""
 
+import agent_rl.tools.python  # noqa: F401  # registers it
 from agent_rl.tools.policy import ToolPolicy
 from agent_rl.tools.registry import TOOLS, register_tool
 from agent_rl.tools.tool import Tool, tool

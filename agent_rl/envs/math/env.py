@@ -18,6 +18,7 @@ from agent_rl.envs.math.judge import require_math_verify, same
 from agent_rl.envs.math.problems import KINDS, Kind, problem
 from agent_rl.envs.reward import reward
 from agent_rl.envs.tool_env import ToolEnv
+from agent_rl.tools.python import PythonSession
 
 PROMPT = "Solve the problem step by step. Write the final answer within \\boxed{}."
 
@@ -29,10 +30,12 @@ class MathSettings(GeneratedSettings):
     """Kinds of problems: arithmetic, fractions, equation, system, modular, counting, sequence, geometry."""
     levels: tuple[int, ...] = Field(default=(1, 2, 3), min_length=1)
     """Levels of difficulty, from 1 to 3."""
+    python: bool = False
+    """Whether the policy may run Python, in a sandboxed session of the episode, before it answers."""
 
 
 class Math(ToolEnv):
-    """Mathematical problems in one turn; an answer counts in whatever form it is written."""
+    """Mathematical problems in one turn, or with Python at hand; an answer counts in whatever form it is written."""
 
     Settings = MathSettings
     settings: MathSettings
@@ -41,6 +44,8 @@ class Math(ToolEnv):
         """Validate the settings; raise `UserError` when math-verify is missing."""
         super().__init__(**settings)
         require_math_verify()
+        if self.settings.python:
+            self.toolsets = (PythonSession,)
 
     @reward
     async def correct(self, task: Task, answer: str) -> float:
