@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from agent_rl.cli.main import main
 from agent_rl.tools.sandbox.base import Limits, Program, Result, Status
 from agent_rl.tools.sandbox.fusion import FusionSandbox, FusionSettings
 from agent_rl.tools.sandbox.local import LocalSandbox, LocalSettings
@@ -113,6 +114,12 @@ def test_all_cells_together_have_a_time(url: str):
 def test_what_a_notebook_may_not_have_is_refused(url: str):
     for more, status in (({"files": {"../a": ""}}, 400), ({"total_timeout": 1e6}, 400), ({"kernel": "bash"}, 422)):
         assert httpx.post(f"{url}/run_jupyter", json={"cells": [], **more}).status_code == status
+
+
+def test_a_sandbox_that_does_not_work_is_not_served(capsys: pytest.CaptureFixture[str]):
+    words = ["sandbox.name=fusion", "sandbox.url=http://127.0.0.1:9", "sandbox.attempts=1", "port=0"]
+    assert main(["serve", "sandbox", *words]) == 1
+    assert "the sandbox does not work: infrastructure" in capsys.readouterr().err
 
 
 @pytest.mark.slow
