@@ -43,7 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until interrupted."""
-    config = validate(SandboxServerConfig, compose("serve", arguments.words))
+    config = validate(SandboxServerConfig, compose("serve_sandbox", arguments.words))
     check_installed()
 
     from agent_rl.tools.sandbox.making import make_sandbox

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from agent_rl.core.errors import UserError, nearest
 from agent_rl.tools.sandbox.base import Limits, Program, Result, Status
 from agent_rl.tools.sandbox.local.languages import LANGUAGES, Language
-from agent_rl.tools.sandbox.paths import check_paths
+from agent_rl.tools.sandbox.local.paths import check as check_paths
 
 KNOWN = {"python": Language("main.py", ("python3", "main.py"), ("python3",), addresses=1), **LANGUAGES}
 """How programs are run, by language."""
@@ -46,7 +46,7 @@ def check_program(program: Program, languages: Collection[str]) -> None:
     if program.language not in languages:
         hint = nearest(program.language, languages)
         raise UserError(f"this sandbox has no '{program.language}'{hint}: it can run {', '.join(languages)}")
-    check_paths([*program.files, *program.fetch])
+    check_paths(program.files, program.fetch)
 
 
 async def run_jobs(

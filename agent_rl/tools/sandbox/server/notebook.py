@@ -10,7 +10,7 @@ from typing import Any
 from agent_rl.clients.fusion_messages import CellResult, CommandResult, NotebookAnswer, NotebookRequest
 from agent_rl.core.errors import UserError
 from agent_rl.tools.sandbox.base import Result, Sandbox, Session, Status
-from agent_rl.tools.sandbox.paths import check_paths
+from agent_rl.tools.sandbox.local.paths import check as check_paths
 from agent_rl.tools.sandbox.server.running import ServedLimits, contents, outcome
 
 _FILE_SECONDS = 30.0
@@ -46,7 +46,7 @@ async def run_cells(
         InfrastructureError: The sandbox failed.
     """
     files = contents(request.files)
-    check_paths([*files, *request.fetch_files])
+    check_paths(files, request.fetch_files)
     allowed = limits.of(seconds=max(request.total_timeout, request.cell_timeout), memory_mb=request.memory_limit_MB)
     session = await sandbox.session(allowed)
     begun = time.monotonic()
