@@ -12,7 +12,7 @@ from agent_rl.tools.sandbox.local.paths import check as check_paths
 KNOWN = {"python": Language("main.py", ("python3", "main.py"), ("python3",), addresses=1), **LANGUAGES}
 """How programs are run, by language."""
 _COMPILING = Limits(memory_mb=2048, disk_mb=512, processes=128)
-_SIGNALLED = 128
+_SIGNALLED, _SIGNALS = 128, 64
 
 
 @dataclass(frozen=True)
@@ -75,4 +75,4 @@ async def run_jobs(
 
 def from_shell(exit_code: int) -> int:
     """Return an exit code that is negative for a signal, of one as shells and containers tell it."""
-    return _SIGNALLED - exit_code if exit_code > _SIGNALLED else exit_code
+    return _SIGNALLED - exit_code if _SIGNALLED < exit_code <= _SIGNALLED + _SIGNALS else exit_code
