@@ -99,6 +99,16 @@ def test_their_asynchronous_client_and_their_verdicts_work(url: str):
         assert said.accepted is (factor == 2) and [test.passed for test in said.tests] == passed
 
 
+def test_their_cells_run_in_one_interpreter(url: str):
+    from sandbox_fusion import RunJupyterRequest, run_jupyter
+
+    request = RunJupyterRequest(cells=["a = 1", "a + 1", "b", "a"], files={"in": "AAH/"}, fetch_files=["in"])
+    said = run_jupyter(request, endpoint=url, max_attempts=1)
+    assert said.status.value == "Success" and said.files == {"in": "AAH/"}
+    assert [cell.stdout for cell in said.cells] == ["", "2\n", "", "1\n"]
+    assert said.cells[2].error[0]["ename"] == "NameError"
+
+
 def test_a_failed_sandbox_is_an_error_to_them_and_no_result():
     from sandbox_fusion import SubmitRequest, TestConfig, submit
 

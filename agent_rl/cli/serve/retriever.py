@@ -40,7 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until interrupted."""
-    config = validate(RetrieverServerConfig, compose("serve", arguments.words))
+    config = validate(RetrieverServerConfig, compose("serve_retriever", arguments.words))
     check_installed()
     from agent_rl.core.files import cache_folder
     from agent_rl.envs.search.env import world

@@ -1,13 +1,16 @@
 """`agent-rl serve sandbox`."""
 
 import argparse
+import asyncio
 
 from pydantic import Field
 
 from agent_rl.cli.common import add_words
 from agent_rl.cli.serve.listening import check_installed, serve
 from agent_rl.config import compose, validate
+from agent_rl.core.errors import UserError
 from agent_rl.core.settings import Settings
+from agent_rl.tools.sandbox.base import Program, Sandbox, Status
 from agent_rl.tools.sandbox.local.settings import LocalSettings
 from agent_rl.tools.sandbox.server.running import ServedLimits
 from agent_rl.tools.sandbox.settings import SandboxSettings
@@ -40,7 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until interrupted."""
-    config = validate(SandboxServerConfig, compose("serve", arguments.words))
+    config = validate(SandboxServerConfig, compose("serve_sandbox", arguments.words))
     check_installed()
 
     from agent_rl.tools.sandbox.making import make_sandbox
@@ -49,8 +52,18 @@ def run(arguments: argparse.Namespace) -> int:
     from agent_rl.tools.sandbox.server.service import SandboxService
 
     sandbox = make_sandbox(config.sandbox)
-    print(f"{config.sandbox.name}: {', '.join(sandbox.languages)}", flush=True)
+    tier = asyncio.run(_tried(sandbox))
+    print(f"{config.sandbox.name} ({tier}): {', '.join(sandbox.languages)}", flush=True)
     gate = Gate(config.sandbox.concurrency, config.queue)
     app = application(SandboxService(sandbox, config.limits, gate))
     serve(app, config.host, config.port, "POST /run_code, /run_jupyter, /submit, GET /v1/ping, /metrics", gate.stop)
     return 0
+
+
+async def _tried(sandbox: Sandbox) -> str:
+    """Run a program, and return the isolation that ran it: what does not work is better known now than by a client."""
+    result = await sandbox.run(Program("", sandbox.languages[0]))
+    if result.status is not Status.FINISHED:
+        await sandbox.close()
+        raise UserError(f"the sandbox does not work: {result.status} {result.message or result.stderr}")
+    return result.tier

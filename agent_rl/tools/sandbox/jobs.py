@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from agent_rl.core.errors import UserError, nearest
 from agent_rl.tools.sandbox.base import Limits, Program, Result, Status
 from agent_rl.tools.sandbox.local.languages import LANGUAGES, Language
-from agent_rl.tools.sandbox.paths import check_paths
+from agent_rl.tools.sandbox.local.paths import check as check_paths
 
 KNOWN = {"python": Language("main.py", ("python3", "main.py"), ("python3",), addresses=1), **LANGUAGES}
 """How programs are run, by language."""
 _COMPILING = Limits(memory_mb=2048, disk_mb=512, processes=128)
-_SIGNALLED = 128
+_SIGNALLED, _SIGNALS = 128, 64
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def check_program(program: Program, languages: Collection[str]) -> None:
     if program.language not in languages:
         hint = nearest(program.language, languages)
         raise UserError(f"this sandbox has no '{program.language}'{hint}: it can run {', '.join(languages)}")
-    check_paths([*program.files, *program.fetch])
+    check_paths(program.files, program.fetch)
 
 
 async def run_jobs(
@@ -75,4 +75,4 @@ async def run_jobs(
 
 def from_shell(exit_code: int) -> int:
     """Return an exit code that is negative for a signal, of one as shells and containers tell it."""
-    return _SIGNALLED - exit_code if exit_code > _SIGNALLED else exit_code
+    return _SIGNALLED - exit_code if _SIGNALLED < exit_code <= _SIGNALLED + _SIGNALS else exit_code

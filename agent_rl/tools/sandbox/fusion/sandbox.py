@@ -14,7 +14,7 @@ from agent_rl.tools.sandbox.base import Limits, Program, Result, Session
 from agent_rl.tools.sandbox.fusion.answers import failed, read
 from agent_rl.tools.sandbox.fusion.languages import COMPILED, NAMES
 from agent_rl.tools.sandbox.fusion.settings import FusionSettings
-from agent_rl.tools.sandbox.paths import check_paths
+from agent_rl.tools.sandbox.local.paths import check as check_paths
 
 
 class FusionSandbox:
@@ -78,7 +78,7 @@ class FusionSandbox:
     def _request(self, program: Program) -> dict[str, Any]:
         if program.language not in NAMES:
             raise UserError(f"unknown language '{program.language}'{nearest(program.language, NAMES)}")
-        check_paths([*program.files, *program.fetch])
+        check_paths(program.files, program.fetch)
         limits = program.limits
         return {
             "code": _text(program.code),

@@ -118,8 +118,13 @@ def _tests(config: SubmitConfig) -> list[_Test]:
 
 
 async def _results(sandbox: Sandbox, program: Program, tests: list[_Test], to_the_end: bool) -> list[Result]:
-    """Return the runs of all tests, or of the first alone: a program that is wrong is mostly so there."""
+    """Return the runs of all tests, or of the first alone: a program that is wrong is mostly so there.
+
+    What is compiled runs all of them, so that it is compiled once.
+    """
     inputs = [test.input.stdin for test in tests]
+    if program.language in COMPILED:
+        return await sandbox.run_each(program, inputs)
     first = await sandbox.run(program, inputs[0])
     if not tests[1:] or not (to_the_end or passes(first, tests[0].output.stdout)):
         return [first]

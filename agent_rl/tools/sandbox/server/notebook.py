@@ -10,7 +10,7 @@ from typing import Any
 from agent_rl.clients.fusion_messages import CellResult, CommandResult, NotebookAnswer, NotebookRequest
 from agent_rl.core.errors import UserError
 from agent_rl.tools.sandbox.base import Result, Sandbox, Session, Status
-from agent_rl.tools.sandbox.paths import check_paths
+from agent_rl.tools.sandbox.local.paths import check as check_paths
 from agent_rl.tools.sandbox.server.running import ServedLimits, contents, outcome
 
 _FILE_SECONDS = 30.0
@@ -46,14 +46,14 @@ async def run_cells(
         InfrastructureError: The sandbox failed.
     """
     files = contents(request.files)
-    check_paths([*files, *request.fetch_files])
+    check_paths(files, request.fetch_files)
     allowed = limits.of(seconds=max(request.total_timeout, request.cell_timeout), memory_mb=request.memory_limit_MB)
     session = await sandbox.session(allowed)
     begun = time.monotonic()
     try:
         await _put(session, files)
         results = await _run(session, request)
-        ended = next((result for result in results if result.status not in (Status.FINISHED, Status.ERROR)), None)
+        ended = results[-1] if results and results[-1].exit_code is None else None
         fetched = await _get(session, request.fetch_files) if ended is None else {}
     finally:
         await session.close()
@@ -61,7 +61,7 @@ async def run_cells(
 
 
 async def _run(session: Session, request: NotebookRequest) -> list[Result]:
-    """Run the cells, up to one that reaches a limit; an exception in a cell does not keep the next from running."""
+    """Run the cells, up to one that ends the interpreter and so has no exit code; one that raises does not."""
     results: list[Result] = []
     deadline = time.monotonic() + request.total_timeout
     for cell in request.cells:
@@ -70,7 +70,7 @@ async def _run(session: Session, request: NotebookRequest) -> list[Result]:
             results.append(Result(Status.TIME_LIMIT))
         else:
             results.append((await session.run(cell, min(left, request.cell_timeout or left))).checked())
-        if results[-1].status not in (Status.FINISHED, Status.ERROR):
+        if results[-1].exit_code is None:
             break
     return results
 
@@ -104,7 +104,7 @@ def _answer(results: list[Result], ended: Result | None, files: dict[str, str], 
         driver.status, driver.return_code = ("TimeLimitExceeded", None) if late else ("Finished", -9)
     return NotebookAnswer(
         status="Success" if ended is None else "Failed",
-        message="" if ended is None else f"cell {len(results)} was ended: {ended.status}",
+        message="" if ended is None else f"cell {len(results)} ended the interpreter: {ended.status}",
         driver=driver,
         cells=[_cell(result) for result in results],
         executor_pod_name=platform.node(),
@@ -114,7 +114,7 @@ def _answer(results: list[Result], ended: Result | None, files: dict[str, str], 
 
 def _cell(result: Result) -> CellResult:
     error: list[dict[str, object]] = []
-    if result.status is Status.ERROR:
+    if result.exit_code:
         lines = result.stderr.strip().splitlines() or ["Error"]
         name, _, value = lines[-1].partition(":")
         error.append({"ename": name, "evalue": value.strip(), "traceback": lines})

@@ -5,7 +5,7 @@ import platform
 from collections.abc import Mapping
 from typing import TypeVar
 
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import PositiveFloat, PositiveInt, model_validator
 
 from agent_rl.clients.fusion_messages import CommandResult, Outcome, RunAnswer, RunRequest
 from agent_rl.core.errors import UserError
@@ -43,6 +43,13 @@ class ServedLimits(Settings):
     """Most MiB in the scratch folder that a request may ask for."""
     most_processes: PositiveInt = 256
     """Most processes and threads that a request may ask for."""
+
+    @model_validator(mode="after")
+    def _fit(self) -> "ServedLimits":
+        for name in ("memory_mb", "output_kb", "disk_mb", "processes"):
+            if getattr(self, name) > getattr(self, f"most_{name}"):
+                raise ValueError(f"{name} is more than most_{name}")
+        return self
 
     def of(
         self,

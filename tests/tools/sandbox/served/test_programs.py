@@ -6,10 +6,12 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import httpx
 import pytest
 
+from agent_rl.cli.main import main
 from agent_rl.tools.sandbox.base import Limits, Program, Result, Status
 from agent_rl.tools.sandbox.fusion import FusionSandbox, FusionSettings
 from agent_rl.tools.sandbox.local import LocalSandbox, LocalSettings
@@ -64,6 +66,60 @@ def test_the_same_comes_out_as_without_a_server(url: str, name: str):
     else:
         assert without_measurements(remote) == without_measurements(local)
         assert remote.peak_memory_mb and remote.tier == local.tier
+
+
+def cells(url: str, *code: str, **more: object) -> dict[str, Any]:
+    answer = httpx.post(f"{url}/run_jupyter", json={"cells": code, **more}, timeout=30)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_cells_share_an_interpreter_and_go_on_after_an_exception(url: str):
+    said = cells(url, "a = [1]\na", "import sys; print(a, file=sys.stderr)", "1 / 0", "print(a * 2)")
+    assert said["status"] == "Success" and said["driver"]["status"] == "Finished"
+    assert [cell["stdout"] for cell in said["cells"]] == ["[1]\n", "", "", "[1, 1]\n"]
+    assert said["cells"][1]["stderr"] == "[1]\n"
+    (error,) = said["cells"][2]["error"]
+    assert (error["ename"], error["evalue"]) == ("ZeroDivisionError", "division by zero") and error["traceback"]
+    assert not any(said["cells"][number]["error"] for number in (0, 1, 3))
+
+
+def test_files_go_in_and_come_out_of_an_interpreter(url: str):
+    code = "open('b/c', 'wb').write(open('b/a', 'rb').read()[::-1])"
+    said = cells(url, code, "dir()", files={"b/a": "AAH/"}, fetch_files=["b/c", "nowhere"])
+    assert said["files"] == {"b/c": "/wEA"}
+    assert "_put" not in said["cells"][1]["stdout"]
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "told"),
+    [
+        ("while True: pass", "TimeLimitExceeded", "time_limit"),
+        ("while True: print('x' * 1000)", "Finished", "output_limit"),
+        ("import os; os._exit(3)", "Finished", "error"),
+    ],
+)
+def test_a_cell_that_ends_the_interpreter_is_the_last(url: str, code: str, status: str, told: str):
+    said = cells(url, "print(1)", code, "print(2)", cell_timeout=1)
+    assert (said["status"], said["driver"]["status"]) == ("Failed", status)
+    assert said["driver"]["return_code"] != 0 and told in said["message"]
+    assert len(said["cells"]) == 2 and said["cells"][0]["stdout"] == "1\n"
+
+
+def test_all_cells_together_have_a_time(url: str):
+    said = cells(url, "import time; time.sleep(0.4)", "time.sleep(9)", "print(2)", total_timeout=0.8)
+    assert (said["status"], len(said["cells"])) == ("Failed", 2)
+
+
+def test_what_a_notebook_may_not_have_is_refused(url: str):
+    for more, status in (({"files": {"../a": ""}}, 400), ({"total_timeout": 1e6}, 400), ({"kernel": "bash"}, 422)):
+        assert httpx.post(f"{url}/run_jupyter", json={"cells": [], **more}).status_code == status
+
+
+def test_a_sandbox_that_does_not_work_is_not_served(capsys: pytest.CaptureFixture[str]):
+    words = ["sandbox=fusion", "sandbox.url=http://127.0.0.1:9", "sandbox.attempts=1", "port=0"]
+    assert main(["serve", "sandbox", *words]) == 1
+    assert "the sandbox does not work: infrastructure" in capsys.readouterr().err
 
 
 @pytest.mark.slow
