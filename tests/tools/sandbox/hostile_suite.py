@@ -11,18 +11,17 @@ import json
 import os
 import site
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from agent_rl.tools.sandbox.base import Limits, Program, Result, Sandbox, Status
 from agent_rl.tools.sandbox.local import LocalSandbox, LocalSettings
 from tests.tools.sandbox.hostile_program import LANGUAGES, Hostile, every, read
+from tests.tools.sandbox.hostile_traces import compared, held, processes, settled
 from tests.tools.sandbox.hostile_world import World
 
 SIDE_BY_SIDE = 8
 _PR_SET_CHILD_SUBREAPER = 36
-_SETTLE_SECONDS = 5.0
 _PYTHON = """
 import json, math, pathlib
 number = int(input())
@@ -61,20 +60,20 @@ class Suite:
         hostiles = [hostile for hostile in hostiles if LANGUAGES[hostile.path.suffix] in sandbox.languages]
         await self._honest(sandbox, 20)
         await self._confide(sandbox)
-        before = _held()
+        before = held()
         places = asyncio.Semaphore(SIDE_BY_SIDE)
         neighbour = asyncio.create_task(self._neighbour(sandbox))
         await asyncio.gather(*(self._one(sandbox, hostile, places) for hostile in hostiles))
         await neighbour
-        self._complain("processes and descriptors", await _settled(lambda: _compared(before, _held())))
+        self._complain("processes and descriptors", await settled(lambda: compared(before, held())))
         await self._honest(sandbox, 100)
         self._complain("the host", self.world.damage())
         await sandbox.close()
-        self._complain("after closing", await _settled(self._left_running))
+        self._complain("after closing", await settled(self._left_running))
 
     def _left_running(self) -> list[str]:
         """Return what still runs; the dead whom this process has adopted would be buried by the machine's init."""
-        left = _processes(os.getpid(), {self.world.sentinel.pid})
+        left = processes(os.getpid(), {self.world.sentinel.pid})
         return [line for line in left if line.split()[1] != "Z"]
 
     async def _one(self, sandbox: Sandbox, hostile: Hostile, places: asyncio.Semaphore) -> None:
@@ -129,52 +128,6 @@ def _told(result: Result) -> str:
     short = f"stdout {result.stdout[-300:]!r} stderr {result.stderr[-500:]!r}"
     ended = f"{result.status} {result.exit_code} {result.stage} {result.seconds:.2f} s {result.peak_memory_mb} MiB"
     return f"[{ended} {result.message!r} files {sorted(result.files)} {short}]"
-
-
-async def _settled(look: Callable[[], list[str]]) -> list[str]:
-    """Return what is still found when everything had time to end."""
-    until = time.monotonic() + _SETTLE_SECONDS
-    while (found := look()) and time.monotonic() < until:
-        await asyncio.sleep(0.05)
-    return found
-
-
-def _held() -> tuple[list[str], list[str]]:
-    """Return this process's descendants and its descriptors."""
-    descriptors = [os.readlink(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd") if _is_open(name)]
-    return _processes(os.getpid(), set()), sorted(name.split(":")[0] for name in descriptors)
-
-
-def _is_open(name: str) -> bool:
-    return os.path.lexists(f"/proc/self/fd/{name}")
-
-
-def _compared(before: tuple[list[str], list[str]], after: tuple[list[str], list[str]]) -> list[str]:
-    return [
-        f"{len(now)} instead of {len(then)}: {now} instead of {then}"
-        for then, now in zip(before, after, strict=True)
-        if then != now
-    ]
-
-
-def _processes(top: int, spared: set[int]) -> list[str]:
-    """Return the descendants of a process as lines `pid state name`, without the `spared` ones and itself."""
-    children: dict[int, list[tuple[int, str]]] = {}
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            head, tail = Path(f"/proc/{name}/stat").read_text().rsplit(")", 1)
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        state, parent = tail.split()[:2]
-        children.setdefault(int(parent), []).append(
-            (int(name), f"{name} {state.replace('R', 'S')} {head.split('(')[1]}")
-        )
-    found, waiting = [], [top]
-    while waiting:
-        for pid, line in children.get(waiting.pop(), []):
-            waiting.append(pid)
-            found += [] if pid in spared else [line]
-    return sorted(found)
 
 
 def main(names: Sequence[str]) -> None:

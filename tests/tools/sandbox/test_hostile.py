@@ -1,5 +1,6 @@
 """Hostile programs: each is contained, classified as its header says, and leaves nothing behind."""
 
+import asyncio
 import json
 import os
 import secrets
@@ -13,7 +14,10 @@ from typing import Any
 
 import pytest
 
+from agent_rl.tools.sandbox.base import Limits, Status
+from agent_rl.tools.sandbox.local import LocalSandbox
 from tests.tools.sandbox.hostile_program import FOLDER, LANGUAGES, every, read
+from tests.tools.sandbox.hostile_traces import compared, held, settled
 from tests.tools.sandbox.hostile_world import REPOSITORY, VARIABLE, World
 
 _NOBODY = {"user": 65534, "group": 65534, "extra_groups": []}
@@ -45,6 +49,22 @@ def all_is_well(told: dict[str, Any]) -> None:
     complaints = [f"{about}: {line}" for about, lines in told["complaints"].items() for line in lines]
     assert not complaints, "\n".join(complaints)
     assert told["ran"] == len(every())
+
+
+_STILL_THERE, _ANEW = "42\n", ""
+_CELLS = {  # what becomes of a cell, and what the next one then shows of the state before
+    "import os; os.fork()": (Status.FINISHED, _STILL_THERE),
+    "import os, time\nif not os.fork():\n  os.setsid()\n  os.fork() or time.sleep(60)": (Status.FINISHED, _STILL_THERE),
+    "import shutil; shutil.rmtree('.', ignore_errors=True)": (Status.FINISHED, _STILL_THERE),
+    "import os\nos.kill(1, 2)\nos.kill(1, 15)\nos.kill(os.getppid(), 9)": (Status.FINISHED, _STILL_THERE),
+    "import os; os.kill(os.getpid(), 2)": (Status.ERROR, _STILL_THERE),
+    "raise SystemExit(0)": (Status.FINISHED, _STILL_THERE),
+    "import os; os.closerange(0, 256)": (Status.ERROR, _ANEW),
+    "import os; os._exit(0)": (Status.ERROR, _ANEW),
+    "import os; os.kill(os.getpid(), 19)": (Status.TIME_LIMIT, _ANEW),
+    "class Endless:\n  def __repr__(self):\n    while True: pass\nEndless()": (Status.TIME_LIMIT, _ANEW),
+    "import json; json.dumps = lambda message: '[[['": (Status.TIME_LIMIT, _ANEW),
+}
 
 
 @pytest.fixture
@@ -101,3 +121,22 @@ def test_the_attacks_succeed_outside_of_the_sandbox(tmp_path: Path, monkeypatch:
             if "BREACH" not in done.stdout:
                 failed[hostile.name] = done.stdout + done.stderr
     assert not failed
+
+
+def test_hostile_cells_end_no_session_but_their_own(sandbox: LocalSandbox):
+    async def one(cell: str) -> tuple[Status, str]:
+        session = await sandbox.session(Limits(seconds=10, processes=16))
+        await session.run("state = 41")
+        first = await session.run(cell, seconds=0.5)
+        second = await session.run("state + 1")
+        await session.close()
+        return first.status, second.stdout
+
+    async def go_through() -> None:
+        await one("1")
+        before = held()
+        assert dict(zip(_CELLS, await asyncio.gather(*map(one, _CELLS)), strict=True)) == _CELLS
+        assert await settled(lambda: compared(before, held())) == []
+        assert await one("1") == (Status.FINISHED, _STILL_THERE)
+
+    asyncio.run(go_through())
