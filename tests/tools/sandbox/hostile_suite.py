@@ -17,7 +17,7 @@ from pathlib import Path
 from agent_rl.tools.sandbox.base import Limits, Program, Result, Sandbox, Status
 from agent_rl.tools.sandbox.local import LocalSandbox, LocalSettings
 from tests.tools.sandbox.hostile_program import LANGUAGES, Hostile, every, read
-from tests.tools.sandbox.hostile_traces import compared, held, processes, settled
+from tests.tools.sandbox.hostile_traces import held, left, processes, settled
 from tests.tools.sandbox.hostile_world import World
 
 SIDE_BY_SIDE = 8
@@ -65,7 +65,7 @@ class Suite:
         neighbour = asyncio.create_task(self._neighbour(sandbox))
         await asyncio.gather(*(self._one(sandbox, hostile, places) for hostile in hostiles))
         await neighbour
-        self._complain("processes and descriptors", await settled(lambda: compared(before, held())))
+        self._complain("processes and descriptors", await settled(lambda: left(before, held())))
         await self._honest(sandbox, 100)
         self._complain("the host", self.world.damage())
         await sandbox.close()

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,12 +20,10 @@ def _is_open(name: str) -> bool:
     return os.path.lexists(f"/proc/self/fd/{name}")
 
 
-def compared(before: tuple[list[str], list[str]], after: tuple[list[str], list[str]]) -> list[str]:
-    """Return in what two answers of `held` differ, a sentence each."""
+def left(before: tuple[list[str], list[str]], after: tuple[list[str], list[str]]) -> list[str]:
+    """Return what the second answer of `held` has and the first had not."""
     return [
-        f"{len(now)} instead of {len(then)}: {now} instead of {then}"
-        for then, now in zip(before, after, strict=True)
-        if then != now
+        str(line) for then, now in zip(before, after, strict=True) for line in (Counter(now) - Counter(then)).items()
     ]
 
 

@@ -17,7 +17,7 @@ import pytest
 from agent_rl.tools.sandbox.base import Limits, Status
 from agent_rl.tools.sandbox.local import LocalSandbox
 from tests.tools.sandbox.hostile_program import FOLDER, LANGUAGES, every, read
-from tests.tools.sandbox.hostile_traces import compared, held, settled
+from tests.tools.sandbox.hostile_traces import held, left, settled
 from tests.tools.sandbox.hostile_world import REPOSITORY, VARIABLE, World
 
 _NOBODY = {"user": 65534, "group": 65534, "extra_groups": []}
@@ -136,7 +136,7 @@ def test_hostile_cells_end_no_session_but_their_own(sandbox: LocalSandbox):
         await one("1")
         before = held()
         assert dict(zip(_CELLS, await asyncio.gather(*map(one, _CELLS)), strict=True)) == _CELLS
-        assert await settled(lambda: compared(before, held())) == []
+        assert await settled(lambda: left(before, held())) == []
         assert await one("1") == (Status.FINISHED, _STILL_THERE)
 
     asyncio.run(go_through())
