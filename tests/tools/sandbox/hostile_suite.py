@@ -2,7 +2,8 @@
 
 With AGENT_RL_TEST_SECRET=SECRET-0123456789abcdef0123456789abcdef in the environment,
 `python -m tests.tools.sandbox.hostile_suite [NAME ...]` runs all of them, or those of these files. The last line of its
-output is an object: `ran`, `tiers`, `seconds` by program, and `complaints` by program or by what else was looked at.
+output is an object: `ran`, `tiers`, `seconds` by program, and `complaints` by program or by what else was looked at; or
+`refused` alone, which says why programs cannot be isolated on this machine.
 """
 
 import asyncio
@@ -14,9 +15,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from agent_rl.core.errors import UserError
 from agent_rl.tools.sandbox.base import Limits, Program, Result, Sandbox, Status
 from agent_rl.tools.sandbox.local import LocalSandbox, LocalSettings
-from tests.tools.sandbox.hostile_program import LANGUAGES, Hostile, every, read
+from tests.tools.sandbox.hostile_program import Hostile, every, read
 from tests.tools.sandbox.hostile_traces import held, left, processes, settled
 from tests.tools.sandbox.hostile_world import World
 
@@ -53,17 +55,17 @@ class Suite:
         self.complaints: dict[str, list[str]] = {}
         self.seconds: dict[str, float] = {}
         self.tiers: set[str] = set()
+        self._places = asyncio.Semaphore(SIDE_BY_SIDE)
 
     async def run(self, hostiles: Sequence[Hostile]) -> None:
         """Run the programs, several at a time, then honest ones; compare the host before and after."""
         sandbox = LocalSandbox(LocalSettings(concurrency=SIDE_BY_SIDE))
-        hostiles = [hostile for hostile in hostiles if LANGUAGES[hostile.path.suffix] in sandbox.languages]
+        hostiles = [hostile for hostile in hostiles if hostile.language in sandbox.languages]
         await self._honest(sandbox, 20)
         await self._confide(sandbox)
         before = held()
-        places = asyncio.Semaphore(SIDE_BY_SIDE)
         neighbour = asyncio.create_task(self._neighbour(sandbox))
-        await asyncio.gather(*(self._one(sandbox, hostile, places) for hostile in hostiles))
+        await asyncio.gather(*(self._one(sandbox, hostile) for hostile in hostiles))
         await neighbour
         self._complain("processes and descriptors", await settled(lambda: left(before, held())))
         await self._honest(sandbox, 100)
@@ -73,11 +75,11 @@ class Suite:
 
     def _left_running(self) -> list[str]:
         """Return what still runs; the dead whom this process has adopted would be buried by the machine's init."""
-        left = processes(os.getpid(), {self.world.sentinel.pid})
-        return [line for line in left if line.split()[1] != "Z"]
+        found = processes(os.getpid(), {self.world.sentinel.pid})
+        return [line for line in found if line.split()[1] != "Z"]
 
-    async def _one(self, sandbox: Sandbox, hostile: Hostile, places: asyncio.Semaphore) -> None:
-        async with places:
+    async def _one(self, sandbox: Sandbox, hostile: Hostile) -> None:
+        async with self._places:
             result = await sandbox.run(hostile.program(self.world.files()), hostile.stdin)
         found = hostile.complaints(result, self.world.secret)
         self.seconds[hostile.name] = round(result.seconds, 2)
@@ -104,18 +106,13 @@ class Suite:
 
         async def one(number: int) -> list[str]:
             language, code = _HONEST[number % len(_HONEST)]
-            result = await sandbox.run(Program(code, language, fetch=("answer",)), f"{number}\n")
+            async with self._places:
+                result = await sandbox.run(Program(code, language, fetch=("answer",)), f"{number}\n")
             answer = {"answer": str(number * number).encode()}
             right = (result.status, result.stdout, result.files) == (Status.FINISHED, f"{number * 7}\n", answer)
             return [] if right else [f"{number}: {_told(result)}"]
 
-        places = asyncio.Semaphore(SIDE_BY_SIDE)
-
-        async def placed(number: int) -> list[str]:
-            async with places:
-                return await one(number)
-
-        found = await asyncio.gather(*(placed(number) for number in range(count)))
+        found = await asyncio.gather(*map(one, range(count)))
         self._complain("honest programs", [line for lines in found for line in lines][:5])
 
     def _complain(self, about: str, found: list[str]) -> None:
@@ -138,14 +135,13 @@ def main(names: Sequence[str]) -> None:
     hostiles.sort(key=lambda hostile: not hostile.name.startswith("files"))  # while the neighbour is there
     with World() as world:
         suite = Suite(world)
-        asyncio.run(suite.run(hostiles))
-    told = {
-        "ran": len(suite.seconds),
-        "tiers": sorted(suite.tiers),
-        "seconds": suite.seconds,
-        "complaints": suite.complaints,
-    }
-    print(json.dumps(told))
+        try:
+            asyncio.run(suite.run(hostiles))
+        except UserError as error:
+            print(json.dumps({"refused": str(error)}))
+            return
+    told = {"ran": sorted(suite.seconds), "tiers": sorted(suite.tiers), "seconds": suite.seconds}
+    print(json.dumps(told | {"complaints": suite.complaints}))
 
 
 if __name__ == "__main__":
