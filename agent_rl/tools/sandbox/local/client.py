@@ -200,7 +200,8 @@ class ForkServer:
 def _import_path() -> list[str]:
     """Return where programs import from: the standard library and what is installed, without start-up hooks."""
     library = [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), sysconfig.get_config_var("DESTSHARED")]
-    return list(dict.fromkeys(path for path in (*library, *site.getsitepackages()) if path and os.path.isdir(path)))
+    installed = [*site.getsitepackages(), *([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])]
+    return list(dict.fromkeys(path for path in (*library, *installed) if path and os.path.isdir(path)))
 
 
 def _readable() -> list[str]:

@@ -13,6 +13,7 @@ from .tiers import Tier
 
 _WORK = "work"
 _DESCRIPTORS = 256
+_FIRST = "1000"  # where the machine runs out of memory, programs are ended before anything else
 _exit = os._exit  # programs may put something else there
 _REPORT, _REQUEST, _CONTROL = 3, 4, 5  # where init holds these descriptors
 
@@ -54,6 +55,8 @@ def _init(tier: Tier, order: dict[str, Any]) -> None:
         request, contents = wire.unpacked(file.read())
     folder.fill(request["files"], contents)
     addresses = _addresses()
+    with open("/proc/self/oom_score_adj", "w") as file:
+        file.write(_FIRST)
     tier.restrict(scratch)
     main = os.fork()
     if not main:

@@ -43,7 +43,10 @@ _FORBIDDEN = {
 # A session of its own would have a share of the processor of its own, as much as all of another run.
 _DONE_ALREADY = {"setsid": (112, 157)}
 # The libraries do without these when they hear that there is no such call.
-_UNKNOWN = {"clone3": (435, 435), "memfd_create": (319, 279), "memfd_secret": (447, 447)}
+_UNKNOWN = {
+    "clone3": (435, 435), "memfd_create": (319, 279), "memfd_secret": (447, 447),
+    "inotify_init": (253, 26), "inotify_init1": (294, 26),
+}  # fmt: skip
 _CLONE, _SOCKET, _SOCKETPAIR = (56, 220), (41, 198), (53, 199)
 _SIGNALS = {
     "kill": (62, 129), "tkill": (200, 130), "tgkill": (234, 131), "rt_sigqueueinfo": (129, 138),
