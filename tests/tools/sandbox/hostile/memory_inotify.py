@@ -1,4 +1,4 @@
-# why: Instances and watches of inotify are counted per user of the host: using them up hurts everybody who is that user.
+# why: Instances of inotify are counted per user of the host: using them up hurts everybody who is that user.
 # expect: status=finished
 # stdout: contained
 # outside: BREACH
