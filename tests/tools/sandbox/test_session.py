@@ -116,6 +116,11 @@ def test_what_a_cell_writes_to_its_control_socket_harms_nobody_else(sandbox: Loc
     assert (third.status, third.stdout) == (Status.FINISHED, "2\n")
 
 
+def test_a_process_that_a_cell_forks_ends_with_the_cell(sandbox: LocalSandbox) -> None:
+    forked, after = cells(sandbox, "import os\nx = os.fork()\nif x: _ = os.waitpid(x, 0)\nprint(x > 0)", "x > 0")
+    assert (sorted(forked.stdout.split()), after.stdout) == (["False", "True"], "True\n")
+
+
 def test_what_a_cell_leaves_running_stands_still_between_calls(sandbox: LocalSandbox) -> None:
     async def run() -> None:
         async with begun(sandbox) as session:

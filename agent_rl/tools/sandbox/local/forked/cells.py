@@ -27,11 +27,15 @@ def serve(control: int) -> NoReturn:
         data, descriptors, _, _ = socket.recv_fds(channel, _MOST_BYTES, 3)
         if not data:
             os._exit(0)
-        if json.loads(data)["do"] == "fork":
+        order, me = json.loads(data), os.getpid()
+        if order["do"] == "fork":
             channel = _forked(channel, *descriptors)
-        else:
-            number += 1
-            _say(channel, {"exit": _run_cell(number, names, *descriptors), "cell": json.loads(data)["cell"]})
+            continue
+        number += 1
+        exit_code = _run_cell(number, names, *descriptors)
+        if os.getpid() != me:  # a process that the cell has forked, and that came to the cell's end
+            os._exit(exit_code)
+        _say(channel, {"exit": exit_code, "cell": order["cell"]})
 
 
 def _say(channel: socket.socket, message: dict[str, Any]) -> None:
