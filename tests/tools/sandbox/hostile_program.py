@@ -49,6 +49,11 @@ class Hostile:
         return self.path.name
 
     @property
+    def language(self) -> str:
+        """What it is written in."""
+        return LANGUAGES[self.path.suffix]
+
+    @property
     def runs_here(self) -> bool:
         """Whether it is written for this machine."""
         return platform.machine() in self.said.get("needs", [platform.machine()])
@@ -70,8 +75,7 @@ class Hostile:
     def program(self, world: dict[str, bytes]) -> Program:
         """Return it as a program, with files that tell it all that an attacker could know."""
         limits = Limits.model_validate(LIMITS | _settings(self.said.get("limits", [])))
-        language = LANGUAGES[self.path.suffix]
-        return Program(self.path.read_text(), language, files=world, fetch=self.fetch, limits=limits)
+        return Program(self.path.read_text(), self.language, files=world, fetch=self.fetch, limits=limits)
 
     def complaints(self, result: Result, secret: str) -> list[str]:
         """Return what is not as the header says, a sentence each."""

@@ -1,5 +1,6 @@
 """Hostile programs: each is contained, classified as its header says, and leaves nothing behind."""
 
+import asyncio
 import json
 import os
 import secrets
@@ -13,11 +14,28 @@ from typing import Any
 
 import pytest
 
+from agent_rl.tools.sandbox.base import Limits, Status
+from agent_rl.tools.sandbox.local import LocalSandbox
 from tests.tools.sandbox.hostile_program import FOLDER, LANGUAGES, every, read
+from tests.tools.sandbox.hostile_traces import held, left, settled
 from tests.tools.sandbox.hostile_world import REPOSITORY, VARIABLE, World
 
 _NOBODY = {"user": 65534, "group": 65534, "extra_groups": []}
-_RUN = {"python": [sys.executable], "bash": ["bash"]}
+_RUN = {"python": [sys.executable], "bash": ["bash"], "c": ["sh", "-c", 'gcc -o a "$0" && ./a']}
+_STILL_THERE, _ANEW = "42\n", ""
+_CELLS = {  # what becomes of a cell, and what the next one then shows of the state before
+    "import os; os.fork()": (Status.FINISHED, _STILL_THERE),
+    "import os, time\nif not os.fork():\n  os.setsid()\n  os.fork() or time.sleep(60)": (Status.FINISHED, _STILL_THERE),
+    "import shutil; shutil.rmtree('.', ignore_errors=True)": (Status.FINISHED, _STILL_THERE),
+    "import os\nos.kill(1, 2)\nos.kill(1, 15)\nos.kill(os.getppid(), 9)": (Status.FINISHED, _STILL_THERE),
+    "import os; os.kill(os.getpid(), 2)": (Status.ERROR, _STILL_THERE),
+    "raise SystemExit(0)": (Status.FINISHED, _STILL_THERE),
+    "import os; os.closerange(0, 256)": (Status.ERROR, _ANEW),
+    "import os; os._exit(0)": (Status.ERROR, _ANEW),
+    "import os; os.kill(os.getpid(), 19)": (Status.TIME_LIMIT, _ANEW),
+    "class Endless:\n  def __repr__(self):\n    while True: pass\nEndless()": (Status.TIME_LIMIT, _ANEW),
+    "import json; json.dumps = lambda message: '[[['": (Status.TIME_LIMIT, _ANEW),
+}
 
 
 def suite(folder: Path, python: str = sys.executable, **process: Any) -> dict[str, Any]:
@@ -42,9 +60,12 @@ def python_for(user: dict[str, Any]) -> str | None:
 
 
 def all_is_well(told: dict[str, Any]) -> None:
+    if "refused" in told:
+        pytest.skip(told["refused"])
     complaints = [f"{about}: {line}" for about, lines in told["complaints"].items() for line in lines]
     assert not complaints, "\n".join(complaints)
-    assert told["ran"] == len(every())
+    missing = {hostile.name for hostile in every()} - set(told["ran"])
+    assert not [name for name in missing if not name.endswith((".c", ".cpp"))]  # there may be no compiler
 
 
 @pytest.fixture
@@ -93,11 +114,27 @@ def test_the_attacks_succeed_outside_of_the_sandbox(tmp_path: Path, monkeypatch:
             folder.mkdir()
             for name, content in world.files().items():
                 (folder / name).write_bytes(content)
-            command = [
-                *_RUN.get(LANGUAGES[hostile.path.suffix], ["sh", "-c", 'gcc -o a "$0" && ./a']),
-                str(hostile.path),
-            ]
+            command = [*_RUN[hostile.language], str(hostile.path)]
             done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
             if "BREACH" not in done.stdout:
                 failed[hostile.name] = done.stdout + done.stderr
     assert not failed
+
+
+def test_hostile_cells_end_no_session_but_their_own(sandbox: LocalSandbox):
+    async def one(cell: str) -> tuple[Status, str]:
+        session = await sandbox.session(Limits(seconds=10, processes=16))
+        await session.run("state = 41")
+        first = await session.run(cell, seconds=0.5)
+        second = await session.run("state + 1")
+        await session.close()
+        return first.status, second.stdout
+
+    async def go_through() -> None:
+        await one("1")
+        before = held()
+        assert dict(zip(_CELLS, await asyncio.gather(*map(one, _CELLS)), strict=True)) == _CELLS
+        assert await settled(lambda: left(before, held())) == []
+        assert await one("1") == (Status.FINISHED, _STILL_THERE)
+
+    asyncio.run(go_through())
