@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 VARIABLE = "AGENT_RL_TEST_SECRET"
-REPOSITORY = Path(__file__).resolve().parents[3]
+REPOSITORY = Path(__file__).resolve().parents[2]
 _SYSTEM_CALLS = {"x86_64": (248, 250), "aarch64": (217, 219)}  # add_key, keyctl
 _JOIN_SESSION_KEYRING, _SESSION_KEYRING, _REMOVE = 1, -3, 0
 _libc = ctypes.CDLL(None, use_errno=True)

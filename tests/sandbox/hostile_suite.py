@@ -1,7 +1,7 @@
 """Runs hostile programs in the local sandbox and looks at what they leave behind.
 
 With AGENT_RL_TEST_SECRET=SECRET-0123456789abcdef0123456789abcdef in the environment,
-`python -m tests.tools.sandbox.hostile_suite [NAME ...]` runs all of them, or those of these files. The last line of its
+`python -m tests.sandbox.hostile_suite [NAME ...]` runs all of them, or those of these files. The last line of its
 output is an object: `ran`, `tiers`, `seconds` by program, and `complaints` by program or by what else was looked at; or
 `refused` alone, which says why programs cannot be isolated on this machine.
 """
@@ -18,9 +18,9 @@ from pathlib import Path
 from agent_rl.core.errors import UserError
 from agent_rl.tools.sandbox.base import Limits, Program, Result, Sandbox, Status
 from agent_rl.tools.sandbox.local import LocalSandbox, LocalSettings
-from tests.tools.sandbox.hostile_program import Hostile, every, read
-from tests.tools.sandbox.hostile_traces import held, left, processes, settled
-from tests.tools.sandbox.hostile_world import World
+from tests.sandbox.hostile_program import Hostile, every, read
+from tests.sandbox.hostile_traces import held, left, processes, settled
+from tests.sandbox.hostile_world import World
 
 SIDE_BY_SIDE = 8
 _PR_SET_CHILD_SUBREAPER = 36

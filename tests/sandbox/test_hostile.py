@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from agent_rl.tools.sandbox.base import Limits, Status
-from agent_rl.tools.sandbox.local import LocalSandbox
-from tests.tools.sandbox.hostile_program import FOLDER, LANGUAGES, every, read
-from tests.tools.sandbox.hostile_traces import held, left, settled
-from tests.tools.sandbox.hostile_world import REPOSITORY, VARIABLE, World
+from agent_rl.tools.sandbox.local import LocalSandbox, LocalSettings
+from tests.sandbox.hostile_program import FOLDER, LANGUAGES, every, read
+from tests.sandbox.hostile_traces import held, left, settled
+from tests.sandbox.hostile_world import REPOSITORY, VARIABLE, World
 
 _NOBODY = {"user": 65534, "group": 65534, "extra_groups": []}
 _RUN = {"python": [sys.executable], "bash": ["bash"], "c": ["sh", "-c", 'gcc -o a "$0" && ./a']}
@@ -42,7 +42,7 @@ def suite(folder: Path, python: str = sys.executable, **process: Any) -> dict[st
     """Run the whole suite in a process of its own, with a secret in its environment, and return what it tells."""
     packages = os.pathsep.join(path for path in sys.path if path.endswith("site-packages"))
     env = os.environ | {VARIABLE: f"SECRET-{secrets.token_hex(16)}", "PYTHONPATH": f"{folder}{os.pathsep}{packages}"}
-    command = [python, "-m", "tests.tools.sandbox.hostile_suite"]
+    command = [python, "-m", "tests.sandbox.hostile_suite"]
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=240, **process)
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout.splitlines()[-1])
@@ -69,12 +69,19 @@ def all_is_well(told: dict[str, Any]) -> None:
 
 
 @pytest.fixture
+def sandbox() -> Iterator[LocalSandbox]:
+    made = LocalSandbox(LocalSettings())
+    yield made
+    asyncio.run(made.close())
+
+
+@pytest.fixture
 def copy() -> Iterator[Path]:
     """A copy of what the suite needs, readable for everybody."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
-        for part in ("agent_rl", "tests/tools/sandbox"):
+        for part in ("agent_rl", "tests/sandbox"):
             shutil.copytree(REPOSITORY / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(REPOSITORY / "pyproject.toml", folder)
         yield folder
