@@ -3,6 +3,7 @@
 import asyncio
 import json
 import ssl
+from ipaddress import ip_address
 from typing import Any
 
 import httpx
@@ -106,3 +107,12 @@ class JsonClient:
             raise
         self._idle.append(transport)
         return response.status_code, answer
+
+
+def is_local(url: str) -> bool:
+    """Return whether the address is one of this machine."""
+    host = httpx.URL(url).host
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
