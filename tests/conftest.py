@@ -23,9 +23,14 @@ settings.load_profile("fixed")
 
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep built indexes in a folder of this session, for the processes it starts too; never in the user's cache."""
+    """Keep built indexes in a folder of this session, for the processes it starts too; never in the user's cache.
+
+    Where the tests run in several processes, all have the same one: what one has built need not be built again.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AGENT_RL_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("AGENT_RL_CACHE", str(folder / "cache"))
         yield
 
 

@@ -5,6 +5,7 @@ import json
 import ssl
 import time
 from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
 from typing import Any
 
 import httpx
@@ -136,3 +137,12 @@ def retry_after(header: str) -> float:
         return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
     except ValueError:
         return 0.0
+
+
+def is_local(url: str) -> bool:
+    """Return whether the address is one of this machine."""
+    host = httpx.URL(url).host
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -7,21 +7,19 @@ What goes wrong is told apart by who can mend it: waiting (the request is repeat
 import asyncio
 import json
 import random
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Any
 
 import httpx
 
-from agent_rl.clients.http import retry_after
-from agent_rl.clients.openai_messages import read_message, write_messages
+from agent_rl.clients.http import is_local
+from agent_rl.clients.openai_answers import SOURCE, Answers, BusyError, Completion
+from agent_rl.clients.openai_messages import write_messages
 from agent_rl.core.errors import UserError
 from agent_rl.core.message import Message
 from agent_rl.core.outcome import InfrastructureError
 
-SOURCE = "openai"
 _PATH = "/chat/completions"
 _CONNECT_SECONDS = 10.0
 _FIRST_ATTEMPTS = 3  # at an endpoint that was never reached: more likely the address is wrong
@@ -29,38 +27,6 @@ _FIRST_ATTEMPTS = 3  # at an endpoint that was never reached: more likely the ad
 _KEEPALIVE_SECONDS = 3.0
 _LONGEST_BACKOFF = 30.0
 _LONGEST_RETRY_AFTER = 120.0  # an endpoint that wants more is out of service
-_BUSY = frozenset({408, 409, 425, 429})
-_REQUESTS_OWN_FAULT = frozenset({400, 413, 422})
-_TOO_LONG = ("context_length_exceeded", "context length", "maximum context", "context window")
-
-
-class ContextLengthError(InfrastructureError):
-    """The conversation is longer than the model can read."""
-
-
-class _BusyError(InfrastructureError):
-    """The endpoint was not reached, or cannot at the moment; after `seconds`, if it said so, it may."""
-
-    def __init__(self, message: str, seconds: float = 0.0) -> None:
-        super().__init__(SOURCE, message)
-        self.seconds = seconds
-
-
-@dataclass(frozen=True)
-class Completion:
-    """What a model said.
-
-    Attributes:
-        message: Its message.
-        finish: The endpoint's finish reason: `stop`, `tool_calls`, `length` …
-        prompt_tokens: Tokens of the conversation as reported, and
-        completion_tokens: of the answer with its thoughts; 0 where the endpoint reports none.
-    """
-
-    message: Message
-    finish: str
-    prompt_tokens: int
-    completion_tokens: int
 
 
 class ChatClient:
@@ -91,8 +57,9 @@ class ChatClient:
             admitted: Is entered around every attempt; what waits there counts for no deadline of this client.
         """
         self.in_flight = self.backing_off = 0
-        self._url, self._model, self._key = url.rstrip("/"), model, key
-        self._attempts, self._backoff, self._missing_key = attempts, backoff_seconds, missing_key
+        self._url, self._model = url.rstrip("/"), model
+        self._answers = Answers(self._url, model, key, missing_key)
+        self._attempts, self._backoff = attempts, backoff_seconds
         self._admitted = admitted
         self._slots = asyncio.Semaphore(connections)
         self._reached = False
@@ -137,7 +104,9 @@ class ChatClient:
         body = {name: value for name, value in body.items() if value is not None}
         async with self._slots:
             answer = await self._sent(json.dumps(body).encode(), seconds)
-        return self._read(answer, {call["id"] for message in messages for call in message.get("tool_calls", [])})
+        return self._answers.completion(
+            answer, {call["id"] for message in messages for call in message.get("tool_calls", [])}
+        )
 
     async def close(self) -> None:
         """Close all connections."""
@@ -152,7 +121,7 @@ class ChatClient:
             try:
                 async with self._admitted():
                     return await self._send(body, seconds)
-            except _BusyError as error:
+            except BusyError as error:
                 if not self._reached and attempt >= min(_FIRST_ATTEMPTS, self._attempts):
                     raise UserError(f"the endpoint cannot be reached: {error.message}") from error
                 if attempt == self._attempts or error.seconds > _LONGEST_RETRY_AFTER:
@@ -172,12 +141,12 @@ class ChatClient:
             raise InfrastructureError(SOURCE, f"{self._url} did not answer within {seconds:g} s") from error
         except (httpx.HTTPError, httpx.StreamError) as error:
             self._reached |= not isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout))
-            raise _BusyError(self._clean(f"{self._url}: {type(error).__name__} {error}")) from error
+            raise BusyError(self._answers.clean(f"{self._url}: {type(error).__name__} {error}")) from error
         finally:
             self.in_flight -= 1
         self._reached = True
         if response.status_code != 200:
-            raise self._refusal(response)
+            raise self._answers.refusal(response)
         return response.content
 
     async def _turn(self) -> None:
@@ -197,59 +166,3 @@ class ChatClient:
             await asyncio.sleep(seconds)
         finally:
             self.backing_off -= 1
-
-    def _refusal(self, response: httpx.Response) -> Exception:
-        """Return the error that stands for an answer other than 200."""
-        status = response.status_code
-        text, code, parameter = self._told(response)
-        said = f"{self._url} answered {status}: {text}"
-        if status == 429 and code == "insufficient_quota":
-            return UserError(said)
-        if status >= 500 or status in _BUSY:
-            return _BusyError(said, retry_after(response.headers.get("retry-after", "")))
-        if status in _REQUESTS_OWN_FAULT:
-            if any(sign in f"{code} {text}".lower() for sign in _TOO_LONG):
-                return ContextLengthError(SOURCE, said)
-            if parameter and not parameter.startswith("messages"):
-                return UserError(f"{said} (the request's field '{parameter}')")
-            return InfrastructureError(SOURCE, said)
-        if status == 401 and not self._key:
-            return UserError(f"{said} ({self._missing_key})")
-        if status == 404:
-            return UserError(f"{said} (does the endpoint have the model '{self._model}', and is the address right?)")
-        return UserError(said)
-
-    def _told(self, response: httpx.Response) -> tuple[str, str, str]:
-        """Return an error's text without the key, its code, and the field of the request that it names."""
-        try:
-            error = json.loads(response.content)
-        except ValueError:
-            error = None
-        error = error.get("error", error) if isinstance(error, dict) else None
-        fields = error if isinstance(error, dict) else {"message": error} if isinstance(error, str) else {}
-        text = str(fields.get("message") or response.text or response.headers.get("location") or response.reason_phrase)
-        return self._clean(text)[:300], str(fields.get("code") or ""), str(fields.get("param") or "")
-
-    def _clean(self, text: str) -> str:
-        """Return a text on one line and without the key."""
-        return " ".join((text.replace(self._key, "***") if self._key else text).split())
-
-    def _read(self, answer: bytes, taken: Collection[str]) -> Completion:
-        try:
-            value = json.loads(answer)
-            choice = value["choices"][0]
-            said, finish, usage = choice["message"], choice.get("finish_reason"), value.get("usage") or {}
-            counts = [int(usage.get(name) or 0) for name in ("prompt_tokens", "completion_tokens")]
-            return Completion(read_message(said, taken), str(finish or "stop"), *counts)
-        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-            text = self._clean(answer.decode("utf-8", "replace"))[:100]
-            raise InfrastructureError(SOURCE, f"{self._url} answered what is no completion: {text!r}") from error
-
-
-def is_local(url: str) -> bool:
-    """Return whether the address is one of this machine."""
-    host = httpx.URL(url).host
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

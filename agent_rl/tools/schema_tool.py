@@ -1,6 +1,8 @@
 """Tools that a JSON schema describes, where no typed function does: those of MCP servers and of other libraries."""
 
+import functools
 import itertools
+import json
 import re
 from typing import Any, ClassVar, Protocol, cast
 
@@ -47,7 +49,7 @@ def schema_tool(described: dict[str, Any], function: Answering, policy: ToolPoli
         ValueError: The parameters are no valid schema.
     """
     parameters = described.get("parameters") or {"type": "object", "properties": {}}
-    arguments = _arguments_of(described["name"], parameters)
+    arguments = _arguments_of(described["name"], json.dumps(parameters))
     return Tool(described["name"], described.get("description") or "", arguments, function, policy or ToolPolicy())
 
 
@@ -76,7 +78,10 @@ class _Arguments(BaseModel):
         return cls.described
 
 
-def _arguments_of(name: str, schema: dict[str, Any]) -> type[BaseModel]:
+@functools.lru_cache(maxsize=1024)
+def _arguments_of(name: str, written: str) -> type[BaseModel]:
+    """Return the class of a schema, written as JSON; some environments ask for theirs in every episode."""
+    schema = json.loads(written)
     kind = validator_for(schema, default=jsonschema.Draft202012Validator)
     try:
         kind.check_schema(schema)

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from agent_rl.clients.http import retry_after
-from agent_rl.clients.openai import ChatClient, Completion, ContextLengthError
+from agent_rl.clients.openai import ChatClient
+from agent_rl.clients.openai_answers import Completion, ContextLengthError
 from agent_rl.core.errors import UserError
 from agent_rl.core.message import assistant, user
 from agent_rl.core.outcome import InfrastructureError

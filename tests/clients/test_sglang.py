@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from agent_rl.clients.http import RefusedError, UnreachableError
-from agent_rl.clients.sglang import Answer, SglangClient, new_id
+from agent_rl.clients.sglang import SglangClient, new_id
+from agent_rl.clients.sglang_answers import Answer
 from agent_rl.core.outcome import InfrastructureError
 from tests.clients.fake_sglang import DROP, HALF, HANG, RECORDED, FakeSglang
 

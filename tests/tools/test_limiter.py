@@ -213,8 +213,12 @@ def test_event_loops_that_have_ended_are_let_go(limiter):
         (await enter("t", ToolPolicy(concurrency=1))).leave()
         return weakref.ref(asyncio.get_running_loop())
 
-    loops = [asyncio.run(work()) for _ in range(3)]
-    gc.collect()
+    gc.freeze()  # what other tests have left need not be looked at
+    try:
+        loops = [asyncio.run(work()) for _ in range(3)]
+        gc.collect()
+    finally:
+        gc.unfreeze()
     assert [loop() for loop in loops] == [None] * 3
 
 

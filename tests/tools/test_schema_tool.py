@@ -40,6 +40,10 @@ def test_the_schema_is_shown_as_it_was_given() -> None:
     assert schema_tool(SCHEMA, told).schema() == {"type": "function", "function": SCHEMA}
 
 
+def test_a_tool_that_is_made_again_and_again_costs_nothing_more() -> None:
+    assert schema_tool(SCHEMA, told).arguments is schema_tool(json.loads(json.dumps(SCHEMA)), told).arguments
+
+
 def test_arguments_arrive_as_given_and_absent_ones_stay_absent() -> None:
     for given in (
         {"schema": "indoors", "people": 2},

@@ -10,6 +10,8 @@ from agent_rl.envs.registration import make
 from agent_rl.tracking.jsonl import read_metrics
 from agent_rl.trainer.sft import sequence
 
+SMALL = ("sft.from_scratch=true", "sft.layers=2", "sft.width=64")
+
 
 def test_only_what_the_assistant_says_is_trained(renderer):
     env = make("search")
@@ -30,7 +32,7 @@ def test_a_demonstration_is_tokenized_as_a_rollout_would_see_it(renderer):
 
 
 def test_a_model_from_nothing_learns_and_is_left_in_hugging_face_format(tmp_path, capsys):
-    words = ["sft.from_scratch=true", "sft.steps=30", "sft.batch=4", "sft.log_every=5", "optimizer.warmup=5"]
+    words = [*SMALL, "sft.steps=30", "sft.batch=4", "sft.log_every=5", "optimizer.warmup=5"]
     assert main(["sft", *words, f"out={tmp_path / 'run'}"]) == 0
     losses = [line["sft/loss"] for line in read_metrics(tmp_path / "run" / "metrics.jsonl")]
     assert len(losses) == 6
@@ -40,7 +42,7 @@ def test_a_model_from_nothing_learns_and_is_left_in_hugging_face_format(tmp_path
 
 
 def test_the_same_seed_gives_the_same_model(tmp_path):
-    words = ["sft.from_scratch=true", "sft.steps=3", "sft.batch=2", "seed=4"]
+    words = [*SMALL, "sft.steps=3", "sft.batch=2", "seed=4"]
     for name in ("a", "b"):
         assert main(["sft", *words, f"out={tmp_path / name}"]) == 0
     file = "checkpoints/step_000003/model.safetensors"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from agent_rl.clients.openai import Completion, ContextLengthError
+from agent_rl.clients.openai_answers import Completion, ContextLengthError
 from agent_rl.core.context import estimated_tokens
 from agent_rl.core.deadlines import waiting_for
 from agent_rl.core.limits import Limits

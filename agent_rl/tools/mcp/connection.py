@@ -17,7 +17,7 @@ from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CONNECTION_CLOSED, INVALID_PARAMS, INVALID_REQUEST, Tool
 
-from agent_rl.clients.openai import is_local
+from agent_rl.clients.http import is_local
 from agent_rl.core.outcome import InfrastructureError, told
 from agent_rl.tools.mcp.content import text_of
 

@@ -5,7 +5,8 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from agent_rl.clients.openai import ChatClient, Completion
+from agent_rl.clients.openai import ChatClient
+from agent_rl.clients.openai_answers import Completion
 from agent_rl.core.errors import UserError
 from agent_rl.core.message import Message
 from agent_rl.rollout.engines.base import Sampling, Weights

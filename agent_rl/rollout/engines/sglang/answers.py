@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from agent_rl.clients.sglang import SOURCE, Answer
+from agent_rl.clients.sglang_answers import SOURCE, Answer
 from agent_rl.core.outcome import InfrastructureError
 from agent_rl.rollout.engines.base import LOGPROB_ROUNDING, Finish, Generation, Request
 

@@ -10,7 +10,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from agent_rl.clients.sglang import SOURCE
+from agent_rl.clients.sglang_answers import SOURCE
 from agent_rl.core.outcome import InfrastructureError
 
 P = TypeVar("P", bound=Hashable)

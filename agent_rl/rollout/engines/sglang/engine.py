@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 
 from agent_rl.clients.http import UnreachableError
-from agent_rl.clients.sglang import Answer, new_id
+from agent_rl.clients.sglang import new_id
+from agent_rl.clients.sglang_answers import Answer
 from agent_rl.core.outcome import InfrastructureError
 from agent_rl.rollout.engines.base import Generation, Request, Weights
 from agent_rl.rollout.engines.sglang.answers import check_request, read, sampling_params

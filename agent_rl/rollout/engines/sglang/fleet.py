@@ -10,7 +10,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from agent_rl.clients.sglang import SOURCE
+from agent_rl.clients.sglang_answers import SOURCE
 from agent_rl.core.errors import UserError
 from agent_rl.core.outcome import InfrastructureError
 from agent_rl.rollout.engines.base import Weights

@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 
 from agent_rl.clients.http import RefusedError
-from agent_rl.clients.sglang import MEMORY, SOURCE, Facts, SglangClient
+from agent_rl.clients.sglang import MEMORY, SglangClient
+from agent_rl.clients.sglang_answers import SOURCE, Facts
 from agent_rl.core.errors import UserError
 from agent_rl.core.outcome import InfrastructureError
 from agent_rl.rollout.engines.sglang.server import ServerProcess

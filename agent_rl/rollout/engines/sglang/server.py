@@ -11,7 +11,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from agent_rl.clients.sglang import SOURCE, SglangClient
+from agent_rl.clients.sglang import SglangClient
+from agent_rl.clients.sglang_answers import SOURCE
 from agent_rl.core.outcome import InfrastructureError
 from agent_rl.rollout.engines.sglang.settings import SglangSettings
 

@@ -2,7 +2,7 @@
 
 import uuid
 
-from agent_rl.clients.sglang import SOURCE
+from agent_rl.clients.sglang_answers import SOURCE
 from agent_rl.core.outcome import InfrastructureError
 from agent_rl.rollout.engines.base import Weights
 from agent_rl.rollout.engines.sglang.member import Member

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from agent_rl.clients.sglang import Facts, SglangClient
+from agent_rl.clients.sglang import SglangClient
+from agent_rl.clients.sglang_answers import Facts
 from agent_rl.core.outcome import InfrastructureError
 from agent_rl.rollout.engines.base import Weights
 from agent_rl.rollout.engines.sglang.transports.fitting import Fitting

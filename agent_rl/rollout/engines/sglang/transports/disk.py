@@ -6,7 +6,7 @@ from pathlib import Path
 
 from safetensors import safe_open
 
-from agent_rl.clients.sglang import SOURCE
+from agent_rl.clients.sglang_answers import SOURCE
 from agent_rl.core.outcome import InfrastructureError
 from agent_rl.core.threads import in_thread
 from agent_rl.rollout.engines.base import Weights

@@ -17,7 +17,7 @@ import torch.distributed as dist
 from torch._C._distributed_c10d import PrefixStore, Store, TCPStore
 from torch.distributed import distributed_c10d
 
-from agent_rl.clients.sglang import SOURCE
+from agent_rl.clients.sglang_answers import SOURCE
 from agent_rl.core.outcome import InfrastructureError
 from agent_rl.core.threads import in_thread
 from agent_rl.rollout.engines.base import Weights
