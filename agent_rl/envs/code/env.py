@@ -29,7 +29,7 @@ from agent_rl.tools.sandbox.base import Limits
 from agent_rl.tools.sandbox.current import current_sandbox
 from agent_rl.tools.tool import Tool, tool
 
-_PATIENT = ToolPolicy(timeout=600.0)  # the sandbox has limits of its own, and a queue
+_POLICY = ToolPolicy(timeout=600.0, replay=False)  # the sandbox has limits of its own, and a queue
 
 
 class RewardWeights(Settings):
@@ -85,7 +85,7 @@ class Code(ToolEnv):
         self._new = 0
         self._judged: list[Judged] | None = None
 
-    @tool(policy=_PATIENT)  # type: ignore[untyped-decorator]
+    @tool(policy=_POLICY)  # type: ignore[untyped-decorator]
     async def run_tests(self, code: str) -> str:
         """Run a program on the public tests."""
         self._runs += 1
@@ -98,7 +98,7 @@ class Code(ToolEnv):
         self._passed |= good
         return told(self._problem, self._problem.public, judged)
 
-    @tool
+    @tool(policy=_POLICY)  # type: ignore[untyped-decorator]
     def submit(self, code: str) -> str:
         """Hand in a program. This ends the work on it."""
         return self._hand_in(code)
