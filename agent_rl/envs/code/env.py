@@ -24,12 +24,12 @@ from agent_rl.envs.code.styles import Judged, Verdict
 from agent_rl.envs.generation import demonstration
 from agent_rl.envs.reward import Reward, reward
 from agent_rl.envs.tool_env import ToolEnv
-from agent_rl.tools.policy import ToolPolicy
+from agent_rl.tools.python import PATIENT
 from agent_rl.tools.sandbox.base import Limits
 from agent_rl.tools.sandbox.current import current_sandbox
 from agent_rl.tools.tool import Tool, tool
 
-_POLICY = ToolPolicy(timeout=600.0, replay=False)  # the sandbox has limits of its own, and a queue
+_POLICY = PATIENT.model_copy(update={"replay": False})
 
 
 class RewardWeights(Settings):

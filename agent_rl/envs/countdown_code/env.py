@@ -17,7 +17,7 @@ from agent_rl.envs.countdown.problems import Problem, generate, random_expressio
 from agent_rl.envs.countdown_code import programs
 from agent_rl.envs.reward import reward
 from agent_rl.envs.tool_env import ToolEnv
-from agent_rl.tools.python import run_python
+from agent_rl.tools.python import PATIENT, run_python
 from agent_rl.tools.sandbox.base import Limits
 from agent_rl.tools.tool import tool
 
@@ -58,7 +58,7 @@ class CountdownCode(ToolEnv):
         """Count the runs anew."""
         self._runs = 0
 
-    @tool
+    @tool(policy=PATIENT)  # type: ignore[untyped-decorator]
     async def python(self, code: str) -> str:
         """Run Python."""
         if self._runs == self.settings.runs:
