@@ -15,8 +15,8 @@ from typing import Any
 from agent_rl.envs.code.problem import CodeProblem
 from agent_rl.envs.code.problems import builtin_problems
 
-SECONDS = 0.5
-"""What a mutant may take for all tests; solutions take a tenth. One that runs on is noticed."""
+SECONDS = 0.25
+"""Of the processor, for all tests of a problem; solutions take a tenth. A mutant that runs on is noticed."""
 _SWAPPED = {
     ast.Lt: ast.LtE,
     ast.LtE: ast.Lt,
@@ -50,7 +50,7 @@ def _mutated(node: ast.AST) -> bool:
         node.op = _SWAPPED[type(node.op)]()
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         node.op = ast.UAdd()
-    elif isinstance(node, ast.Constant) and type(node.value) is int and node.value < 10:
+    elif isinstance(node, ast.Constant) and type(node.value) is int:
         node.value += 1
     elif isinstance(node, ast.Name) and node.id in _RENAMED:
         node.id = _RENAMED[node.id]
@@ -92,7 +92,7 @@ def killed(problem: CodeProblem, mutant: str) -> bool:
     child = os.fork()
     if child:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
     try:
         os._exit(0 if passes(problem, mutant) else 1)
     except BaseException:
@@ -100,19 +100,18 @@ def killed(problem: CodeProblem, mutant: str) -> bool:
 
 
 def main(stride: int) -> None:
-    """Print how many mutants of each problem were killed and tried; with stride 0 only until the first kill."""
+    """Print how many mutants of each problem were killed and how many tried: all until the first kill, then some.
+
+    Args:
+        stride: Of the mutants after the first kill every how many-th is tried.
+    """
     counts: dict[str, list[int]] = {}
-    at = 0
     for problem in builtin_problems():
-        dead = tried = 0
-        for mutant in mutants(problem.solution):
-            at += 1
-            if stride and at % stride:
-                continue
-            tried, dead = tried + 1, dead + killed(problem, mutant)
-            if dead and not stride:
-                break
-        counts[problem.id] = [dead, tried]
+        count = counts[problem.id] = [0, 0]
+        for at, mutant in enumerate(mutants(problem.solution)):
+            if not count[0] or at % stride == 0:
+                count[0] += killed(problem, mutant)
+                count[1] += 1
     print(json.dumps(counts))
 
 

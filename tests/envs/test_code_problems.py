@@ -88,20 +88,15 @@ def test_a_statement_says_what_to_write_and_shows_the_public_cases(problem: Code
         assert shown in problem.statement and str(case.expected).rstrip() in problem.statement
 
 
-@pytest.mark.parametrize("seed", ["1", "2"])
-def test_problems_are_the_same_in_every_process(seed: str) -> None:
+def test_problems_are_the_same_in_every_process() -> None:
     digest = "import hashlib; from agent_rl.envs.code.problems import builtin_problems as b; "
-    there = _script("-c", digest + "print(hashlib.sha256(repr(b()).encode()).hexdigest())", PYTHONHASHSEED=seed)
+    there = _script("-c", digest + "print(hashlib.sha256(repr(b()).encode()).hexdigest())", PYTHONHASHSEED="1")
     assert there.strip() == hashlib.sha256(repr(PROBLEMS).encode()).hexdigest()
 
 
-def test_every_problem_notices_a_small_change_of_its_solution() -> None:
-    counts = json.loads(_script("-m", "tests.envs.code_mutants", "0"))
-    assert [name for name, (killed, _) in counts.items() if not killed] == []
-
-
 @pytest.mark.slow
-def test_most_small_changes_of_solutions_are_noticed() -> None:
-    counts = json.loads(_script("-m", "tests.envs.code_mutants", "9"))
+def test_small_changes_of_solutions_are_noticed() -> None:
+    counts = json.loads(_script("-m", "tests.envs.code_mutants", "10"))
+    assert [name for name, (killed, _) in counts.items() if not killed] == []
     killed, tried = (sum(column) for column in zip(*counts.values(), strict=True))
     assert killed >= 0.85 * tried

@@ -18,8 +18,10 @@ TOPICS = (
     "grids",
     "intervals",
     "graphs",
+    "routes",
     "planning",
     "parsing",
+    "languages",
     "simulation",
     "geometry",
     "times",
@@ -33,7 +35,7 @@ TOPICS = (
 def builtin_problems() -> list[CodeProblem]:
     """Return all problems, topic by topic; the same ones, with the same tests, in every process.
 
-    Building runs every reference solution on all its tests, which takes about a second, once.
+    Building runs every reference solution on all its tests, which takes about half a second, once.
     """
     from agent_rl.envs.code.problems.making import build
 

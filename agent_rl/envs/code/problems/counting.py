@@ -17,7 +17,7 @@ def toasts(text: str) -> str:
 
 @problem(
     "easy",
-    lambda rng: [rng.randint(1, 4), rng.randint(2, 8), rng.randint(2, 20)],
+    lambda rng: [(dice := rng.randint(1, 4)), (sides := rng.randint(2, 8)), rng.randint(dice, dice * sides)],
     [[2, 6, 7], [1, 6, 7], [1, 4, 4], [3, 2, 4]],
 )
 def dice_ways(dice: int, sides: int, total: int) -> int:
@@ -129,7 +129,7 @@ def hats_returned(text: str) -> str:
 
 @problem(
     "medium",
-    lambda rng: [[word(rng, "ab", 1, 1) * rng.randint(1, 3) + word(rng, "abc", 0, 4)][0], rng.randint(1, 4)],
+    lambda rng: [word(rng, "aabc", 2, 7), rng.randint(1, 4)],
     [["aab", 2], ["abc", 3], ["z", 2], ["aaa", 3], ["aabb", 1]],
     large=lambda rng: ["abcdefgh" * 12, 40],
 )

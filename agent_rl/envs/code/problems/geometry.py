@@ -121,8 +121,8 @@ def _middle(rng: Random, corners: list[list[int]]) -> list[int]:
 def where_is_point(corners: list[list[int]], point: list[int]) -> str:
     """Return whether a point is "inside" a polygon, "outside", or on its "border".
 
-    The corners [x, y] are listed in order around the polygon, whose border does not cross itself; it can be hollow.
-    There are 3 to 500, and coordinates are between -10**6 and 10**6.
+    The corners [x, y] are listed in order around the polygon, whose border does not cross itself; it need not be
+    convex. There are 3 to 500, and coordinates are between -10**6 and 10**6.
     """
     x, y = point
     inside = False
@@ -226,7 +226,7 @@ def rubber_band(points: list[list[int]]) -> list[list[int]]:
 
 @problem(
     "hard",
-    lambda rng: [rng.randint(2, 30), rng.randint(1, 99), rng.randint(1, 99), rng.randint(50, 400)],
+    lambda rng: [rng.randint(2, 12), rng.randint(2, 999), rng.randint(2, 999), rng.randint(1000, 9999)],
     [[2, 3, 5, 100], [5, 7, 11, 60], [4, 1, 1, 10], [3, 50, 25, 100]],
     large=lambda rng: [8_000, 48_271, 69_621, 2**31 - 1],
 )

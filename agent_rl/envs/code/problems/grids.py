@@ -137,8 +137,7 @@ def largest_plain_square(cloth: list[str]) -> int:
     return best
 
 
-def _maze(rng: Random) -> list[str]:
-    rows, columns = rng.randint(3, 6), rng.randint(3, 6)
+def _maze(rng: Random, rows: int, columns: int) -> list[str]:
     fields = [rng.choices(".#", weights=(2, 2 + rng.random()), k=columns) for _ in range(rows)]
     fields[0][0], fields[-1][-1] = ".", "."
     return ["".join(row) for row in fields]
@@ -146,9 +145,9 @@ def _maze(rng: Random) -> list[str]:
 
 @problem(
     "hard",
-    lambda rng: [_maze(rng)],
+    lambda rng: [_maze(rng, rng.randint(3, 6), rng.randint(3, 6))],
     [[[".#.", "##.", "..."]], [["..", ".."]], [["."]], [[".#", "#."]], [[".###.", ".#.#.", "###.."]]],
-    large=lambda rng: [["." + "#." * 40 + "#"] + ["#." * 41 for _ in range(60)] + ["." * 82]],
+    large=lambda rng: [_maze(rng, 50, 50)],
 )
 def walls_to_break(maze: list[str]) -> int:
     """Return the least number of walls to break on a way from the upper left field to the lower right one.
@@ -187,7 +186,7 @@ def _vault(rng: Random) -> str:
     "hard",
     _vault,
     ["@.a\n##A\n*..\n", "@#*\n", "@*\n", "a@B*\n.#A.\nb...\n", "@A*\n#a#\n"],
-    large=lambda rng: lines("abcdef" + "." * 12 + "######", *["." * 18 + "######"] * 11, "@" + "." * 17 + "FEDCB*"),
+    large=lambda rng: lines("abcdef" + "." * 12 + "######", *["." * 18 + "######"] * 6, "@" + "." * 17 + "FEDCB*"),
     style="stdio",
 )
 def keys_and_doors(text: str) -> str:

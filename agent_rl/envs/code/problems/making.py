@@ -71,7 +71,7 @@ def build(module: ModuleType) -> list[CodeProblem]:
 
 def _built(recipe: Recipe, topic: str, solution: str) -> CodeProblem:
     name = recipe.solve.__name__
-    cases = [_case(recipe, given) for given in _inputs(recipe, Random(derive(0, "code", topic, name)))]
+    cases = [_case(recipe, given) for given in _inputs(recipe, Random(derive(0, "code", name)))]
     stdio = recipe.style == "stdio"
     return CodeProblem(
         id=f"{topic}/{name}",

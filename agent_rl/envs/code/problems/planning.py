@@ -7,7 +7,7 @@ from agent_rl.envs.code.problems.making import problem
 
 
 @problem("easy", lambda rng: [rng.randint(1, 25)], [[4], [1], [2], [3], [70]])
-def domino_rows(n: int) -> int:
+def tiled_rows(n: int) -> int:
     """Return in how many ways a row of `n` squares can be covered by tiles of one square and of three squares.
 
     1 <= n <= 80. Tiles of the same length look the same.

@@ -156,7 +156,7 @@ def desk_trips(books: list[int], room: int) -> int:
     lambda rng: [integers(rng, 1, 9, 2, 10), rng.randint(1, 3)],
     [[[3, 1, 2, 5], 2], [[4], 3], [[2, 2, 2], 1], [[9, 1, 1, 1, 1], 2]],
 )
-def last_served(minutes: list[int], counters: int) -> list[int]:
+def served_at(minutes: list[int], counters: int) -> list[int]:
     """Return at which counter each customer of a queue is served.
 
     The first of the queue goes to the counter that becomes free first, of several the one with the lowest number, and

@@ -106,7 +106,7 @@ def foreign_dictionary(words: list[str], alphabet: str) -> list[str]:
 @problem(
     "medium", lambda rng: [integers(rng, 0, 130, 2, 7)], [[[3, 30, 34]], [[0, 0]], [[9]], [[12, 121]], [[5, 56, 565]]]
 )
-def longest_number_plate(parts: list[int]) -> str:
+def greatest_joined(parts: list[int]) -> str:
     """Write the integers one after the other, in the order that makes the greatest number, and return its digits.
 
     Zeros in front are left out, but for the number 0, which is "0". There are 1 to 500 integers between 0 and 10**9.
@@ -134,23 +134,27 @@ def prolific(counts: list[int]) -> int:
 
 @problem(
     "hard",
-    lambda rng: lines(integers(rng, 1, 9, 2, 12)),
-    ["3 1 2\n", "1 2 3 4\n", "5\n", "4 3 2 1\n", "2 2 2\n"],
-    large=lambda rng: lines([(i * 7919) % 4001 for i in range(3900)]),
+    lambda rng: lines(
+        [rng.randint(3, 25), rng.randint(0, 99), rng.randint(1, 99), rng.randint(0, 99), rng.randint(9, 99)]
+    ),
+    ["4 3 3 1 7\n", "1 0 0 0 2\n", "5 9 1 9 10\n", "3 1 1 0 5\n", "6 0 1 1 50\n"],
+    large=lambda rng: lines([25_000, rng.randint(0, 10**6), 1_103_515_245, 12_345, 2**31]),
     style="stdio",
 )
 def overtakings(text: str) -> str:
-    """Print how many pairs of a list stand in the wrong order: the earlier number is greater than the later one.
+    """Print how many pairs of a sequence stand in the wrong order: the earlier number is greater than the later one.
 
-    The only line has 1 to 10**5 integers. Looking at each pair takes too long.
+    The only line has n, t, a, c and m. The sequence has n numbers: the first is t % m, and each further one is
+    (a * x + c) % m, where x is the one before it. 1 <= n <= 10**5, 0 <= t, a, c < 2**31 and 2 <= m <= 2**31. Looking at
+    each pair takes too long.
     """
 
     def count(numbers: list[int]) -> tuple[int, list[int]]:
         if len(numbers) < 2:
             return 0, numbers
         half = len(numbers) // 2
-        (a, left), (b, right) = count(numbers[:half]), count(numbers[half:])
-        total, merged, i = a + b, [], 0
+        (before, left), (behind, right) = count(numbers[:half]), count(numbers[half:])
+        total, merged, i = before + behind, [], 0
         for number in right:
             while i < len(left) and left[i] <= number:
                 merged.append(left[i])
@@ -159,7 +163,11 @@ def overtakings(text: str) -> str:
             merged.append(number)
         return total, merged + left[i:]
 
-    return str(count([int(part) for part in text.split()])[0])
+    n, term, a, c, m = map(int, text.split())
+    numbers = [term % m]
+    while len(numbers) < n:
+        numbers.append((a * numbers[-1] + c) % m)
+    return str(count(numbers)[0])
 
 
 @problem(

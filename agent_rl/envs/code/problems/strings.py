@@ -223,7 +223,7 @@ def mirror_pieces(text: str) -> int:
 def _masked(rng: Random) -> str:
     name = word(rng, "ab", 2, 8)
     mask = "".join(rng.choices(["?", "*", letter, letter, letter, ""])[0] for letter in name)
-    return f"{rng.choice(['', '*', 'a'])}{mask}\n{name}\n"
+    return f"{rng.choice(['', '*', 'a'])}{mask or '?'}\n{name}\n"
 
 
 @problem(

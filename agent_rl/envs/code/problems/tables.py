@@ -191,8 +191,8 @@ def shared_ranks(text: str) -> str:
 def running_median(text: str) -> str:
     """Print after each number of a list the double of the median of all numbers so far, parted by spaces.
 
-    The median is the middle one of the sorted numbers, or the mean of the two in the middle if their number is even;
-    its double is always whole. The only line has 1 to 10**5 integers between 0 and 10**9; sorting anew for each takes too
+    The median is the middle one of the sorted numbers, or the mean of the two in the middle if there is none; its
+    double is always whole. The only line has 1 to 10**5 integers between 0 and 10**9; sorting anew for each takes too
     long.
     """
     import heapq
