@@ -99,7 +99,7 @@ class Code(ToolEnv):
         return told(self._problem, self._problem.public, judged)
 
     @tool(policy=_POLICY)  # type: ignore[untyped-decorator]
-    def submit(self, code: str) -> str:
+    async def submit(self, code: str) -> str:  # async: calls of one turn take effect in their order
         """Hand in a program. This ends the work on it."""
         return self._hand_in(code)
 
