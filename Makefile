@@ -69,6 +69,7 @@ test-peers: $(PEERS_STAMP)
 
 $(PEERS_STAMP): pyproject.toml $(PEERS_TESTS)/requirements.txt
 	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check $(TORCH)
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $(PEERS_TESTS)/requirements.txt
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	touch $(PEERS_STAMP)

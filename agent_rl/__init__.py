@@ -28,12 +28,15 @@ SHIPPED_ENVIRONMENTS = {
     "code": ("agent_rl/Code-v0", "agent_rl.envs.code:Code"),
     "countdown": ("agent_rl/Countdown-v0", "agent_rl.envs.countdown:Countdown"),
     "countdown_code": ("agent_rl/CountdownCode-v0", "agent_rl.envs.countdown_code:CountdownCode"),
+    "deep_research": ("agent_rl/DeepResearch-v0", "agent_rl.envs.deep_research:DeepResearch"),
     "frozen_lake": ("agent_rl/FrozenLake-v0", "agent_rl.envs.frozen_lake:FrozenLake"),
     "guess": ("agent_rl/Guess-v0", "agent_rl.envs.guess:Guess"),
     "household": ("agent_rl/Household-v0", "agent_rl.envs.household:Household"),
     "math": ("agent_rl/Math-v0", "agent_rl.envs.math:Math"),
     "search": ("agent_rl/Search-v0", "agent_rl.envs.search:Search"),
+    "search_rewrite": ("agent_rl/SearchRewrite-v0", "agent_rl.envs.search_rewrite:SearchRewrite"),
     "shop": ("agent_rl/Shop-v0", "agent_rl.envs.shop:Shop"),
+    "sokoban": ("agent_rl/Sokoban-v0", "agent_rl.envs.sokoban:Sokoban"),
     "sql": ("agent_rl/Sql-v0", "agent_rl.envs.sql:Sql"),
 }
 """Name, Gymnasium's id and home of the environments that come with the package."""

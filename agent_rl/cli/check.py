@@ -10,6 +10,9 @@ from agent_rl.cli.common import add_words
 from agent_rl.config import compose, validate
 from agent_rl.envs.checker import check_environment
 from agent_rl.envs.section import EnvSection
+from agent_rl.tools.sandbox.current import using
+from agent_rl.tools.sandbox.local.settings import LocalSettings
+from agent_rl.tools.sandbox.settings import SandboxSettings
 
 
 class CheckConfig(BaseModel):
@@ -19,6 +22,8 @@ class CheckConfig(BaseModel):
 
     env: EnvSection = EnvSection()
     """The environment and its settings."""
+    sandbox: SandboxSettings = LocalSettings()
+    """What runs the programs that environments and tools want run."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -32,10 +37,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Print what was checked; 1 when something does not hold."""
     config = validate(CheckConfig, compose("check", arguments.words))
     findings = []
-    for finding in check_environment(config.env):
-        findings.append(finding)
-        mark = {True: "ok  ", False: "FAIL", None: "    "}[finding.passed]
-        print(f"{mark} {finding.name:<22} {finding.seen}", flush=True)
+    with using(config.sandbox):
+        for finding in check_environment(config.env):
+            findings.append(finding)
+            mark = {True: "ok  ", False: "FAIL", None: "    "}[finding.passed]
+            print(f"{mark} {finding.name:<22} {finding.seen}", flush=True)
     failed = sum(finding.passed is False for finding in findings)
     print(f"{failed} checks failed" if failed else "all checks passed")
     if arguments.json:

@@ -12,6 +12,7 @@ from agent_rl.config.compose import PRESETS
 from agent_rl.core.errors import UserError
 from agent_rl.envs import ENVIRONMENTS
 from agent_rl.envs.registration import environment
+from agent_rl.envs.wrappers.section import WRAPPERS
 from agent_rl.tools import TOOLS
 from agent_rl.tools.call_formats import CALL_FORMATS
 from agent_rl.tracking import TRACKERS
@@ -20,6 +21,7 @@ Entry = dict[str, Any]
 
 _TITLES = {
     "environments": "environments (env=NAME, or env=FILE.py:CLASS)",
+    "wrappers": "wrappers (env.wrappers=NAME, or env.wrappers=[{name: NAME, OPTION: VALUE}])",
     "tools": "tools",
     "call_formats": "call formats (renderer.call_format=NAME; by default the one of the model's chat template)",
     "engines": "engines (engine=NAME)",
@@ -54,6 +56,7 @@ def listing() -> dict[str, dict[str, Entry]]:
     """Return the names of each kind, each with its description; environments with Gymnasium's id and version too."""
     return {
         "environments": {name: _environment(name) for name in ENVIRONMENTS},
+        "wrappers": {name: {"description": _first_line(WRAPPERS[name].__doc__)} for name in WRAPPERS},
         "tools": {name: {"description": TOOLS[name].description} for name in TOOLS},
         "call_formats": {name: {"description": _first_line(CALL_FORMATS[name].__doc__)} for name in CALL_FORMATS},
         "engines": _presets("engine"),

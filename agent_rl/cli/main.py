@@ -21,9 +21,9 @@ COMMANDS = {
     "eval": "measure a model on an environment",
     "sft": "train a model on an environment's demonstrations",
     "check": "prove an environment without a model",
-    "serve": "serve passages to many runs, by Search-R1's protocol",
+    "serve": "serve passages or a sandbox to many runs, over HTTP",
     "audit": "prove or refute that a run trained exactly what was sampled",
-    "list": "list environments, tools, call formats, models, algorithms, engines and trackers",
+    "list": "list environments, wrappers, tools, call formats, models, algorithms, engines and trackers",
     "new": "write an environment or a tool to begin with",
 }
 EXIT_ERROR, EXIT_REFUTED, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 3, 130, 143

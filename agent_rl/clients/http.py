@@ -3,6 +3,8 @@
 import asyncio
 import json
 import ssl
+import time
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -13,12 +15,25 @@ _CONNECT_SECONDS = 30.0
 # Shorter than the 5 s after which uvicorn closes an idle connection: a request never meets one that is just closing.
 _KEEPALIVE_SECONDS = 3.0
 _BUSY = frozenset({408, 425, 429})
+_PASSING = _BUSY | {502, 503, 504}
 _WAITS = {"connect": _CONNECT_SECONDS, "read": None, "write": None, "pool": None}
 _ONE = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=_KEEPALIVE_SECONDS)
 
 
 class UnreachableError(InfrastructureError):
-    """No answer, half an answer, or one that says that the service is not able to; another service may be."""
+    """No answer, half an answer, or one that says that the service is not able to; another service may be.
+
+    Attributes:
+        passing: Whether the same request may succeed a little later: the connection failed, or the service was busy,
+            starting or stopping. False when it took too long, or failed at it.
+        rest: Seconds of rest that the service asked for.
+    """
+
+    def __init__(self, source: str, message: str, *, passing: bool = False, rest: float = 0.0) -> None:
+        """Keep whether and when to ask again."""
+        super().__init__(source, message)
+        self.passing = passing
+        self.rest = rest
 
 
 class RefusedError(InfrastructureError):
@@ -61,16 +76,19 @@ class JsonClient:
         """
         try:
             async with asyncio.timeout(seconds), self._free:
-                status, content = await self._exchange(method, path, body)
+                response = await self._exchange(method, path, body)
         except TimeoutError as error:
             raise UnreachableError(self.source, f"{self.url}{path} did not answer within {seconds:g} s") from error
         except (httpx.HTTPError, httpx.StreamError) as error:
-            raise UnreachableError(self.source, f"{self.url}{path}: {type(error).__name__} {error}".rstrip()) from error
+            text = f"{self.url}{path}: {type(error).__name__} {error}".rstrip()
+            raise UnreachableError(self.source, text, passing=True) from error
+        status, content = response.status_code, response.content
         if status == 200:
             return content
         text = f"{self.url}{path} answered {status}: {content[:300].decode(errors='replace').strip()}"
         if status >= 500 or status in _BUSY:
-            raise UnreachableError(self.source, text)
+            rest = retry_after(response.headers.get("retry-after", ""))
+            raise UnreachableError(self.source, text, passing=status in _PASSING, rest=rest)
         raise RefusedError(self.source, text, status)
 
     async def call_json(self, method: str, path: str, body: dict[str, Any] | None = None, *, seconds: float) -> Any:
@@ -89,8 +107,8 @@ class JsonClient:
         for transport in idle:
             await transport.aclose()
 
-    async def _exchange(self, method: str, path: str, body: dict[str, Any] | None) -> tuple[int, bytes]:
-        """Return the status and the body of an answer; a connection on which that fails is closed."""
+    async def _exchange(self, method: str, path: str, body: dict[str, Any] | None) -> httpx.Response:
+        """Return an answer that came in whole; a connection on which that fails is closed."""
         headers = {"content-type": "application/json"} if body is not None else {}
         content = json.dumps(body, separators=(",", ":")).encode() if body is not None else None
         request = httpx.Request(
@@ -99,10 +117,22 @@ class JsonClient:
         transport = self._idle.pop() if self._idle else httpx.AsyncHTTPTransport(verify=self._ssl, limits=_ONE)
         try:
             response = await transport.handle_async_request(request)
-            answer = await response.aread()
+            await response.aread()
             await response.aclose()
         except BaseException:
             await transport.aclose()
             raise
         self._idle.append(transport)
-        return response.status_code, answer
+        return response
+
+
+def retry_after(header: str) -> float:
+    """Return the seconds that a Retry-After header asks for, given as seconds or as a date; 0 for none."""
+    try:
+        return max(0.0, float(header))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
+    except ValueError:
+        return 0.0

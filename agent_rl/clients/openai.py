@@ -7,15 +7,15 @@ What goes wrong is told apart by who can mend it: waiting (the request is repeat
 import asyncio
 import json
 import random
-import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from typing import Any
 
 import httpx
 
+from agent_rl.clients.http import retry_after
 from agent_rl.clients.openai_messages import read_message, write_messages
 from agent_rl.core.errors import UserError
 from agent_rl.core.message import Message
@@ -76,6 +76,7 @@ class ChatClient:
         attempts: int = 6,
         backoff_seconds: float = 1.0,
         missing_key: str = "no key was given",
+        admitted: Callable[[], AbstractAsyncContextManager[object]] = nullcontext,
     ) -> None:
         """Call the endpoint at `url`.
 
@@ -87,10 +88,12 @@ class ChatClient:
             attempts: How often a request is sent while the endpoint is busy or out of reach.
             backoff_seconds: Wait before the second attempt; it doubles with each, and is drawn from its upper half.
             missing_key: What to say when the endpoint wants a key and none was given.
+            admitted: Is entered around every attempt; what waits there counts for no deadline of this client.
         """
         self.in_flight = self.backing_off = 0
         self._url, self._model, self._key = url.rstrip("/"), model, key
         self._attempts, self._backoff, self._missing_key = attempts, backoff_seconds, missing_key
+        self._admitted = admitted
         self._slots = asyncio.Semaphore(connections)
         self._reached = False
         self._not_before = 0.0  # the loop's time before which the endpoint wants no request
@@ -147,7 +150,8 @@ class ChatClient:
             attempt += 1
             await self._turn()
             try:
-                return await self._send(body, seconds)
+                async with self._admitted():
+                    return await self._send(body, seconds)
             except _BusyError as error:
                 if not self._reached and attempt >= min(_FIRST_ATTEMPTS, self._attempts):
                     raise UserError(f"the endpoint cannot be reached: {error.message}") from error
@@ -202,7 +206,7 @@ class ChatClient:
         if status == 429 and code == "insufficient_quota":
             return UserError(said)
         if status >= 500 or status in _BUSY:
-            return _BusyError(said, _retry_after(response.headers.get("retry-after", "")))
+            return _BusyError(said, retry_after(response.headers.get("retry-after", "")))
         if status in _REQUESTS_OWN_FAULT:
             if any(sign in f"{code} {text}".lower() for sign in _TOO_LONG):
                 return ContextLengthError(SOURCE, said)
@@ -240,18 +244,6 @@ class ChatClient:
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             text = self._clean(answer.decode("utf-8", "replace"))[:100]
             raise InfrastructureError(SOURCE, f"{self._url} answered what is no completion: {text!r}") from error
-
-
-def _retry_after(header: str) -> float:
-    """Return the seconds that a Retry-After header asks for, given as seconds or as a date; 0 for none."""
-    try:
-        return max(0.0, float(header))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
-    except ValueError:
-        return 0.0
 
 
 def is_local(url: str) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -91,7 +92,8 @@ class _Wait:
 class Excuse:
     """Counts the seconds that deadlines of an episode leave out: pauses of the engine, and waits for a place.
 
-    The place is one at the engine, or at a tool of which only so many calls may go on at once.
+    The place is one at the engine, or at a tool of which only so many calls may go on at once. Waits on the loop of the
+    process's services, at a judge say, count as those of the episode's own loop: both go by one clock.
     """
 
     def __init__(self, paused: Callable[[], float] = lambda: 0.0) -> None:
@@ -100,6 +102,7 @@ class Excuse:
         self._waited = 0.0
         self._since: tuple[float, float] | None = None
         self._queues = 0
+        self._changing = threading.Lock()
         self._forgiven = 0.0
 
     def queue(self) -> None:
@@ -113,15 +116,17 @@ class Excuse:
     @contextmanager
     def queueing(self) -> Iterator[None]:
         """Wait for a place while the block runs; of several blocks at once the time counts once."""
-        self._queues += 1
-        if self._queues == 1:
-            self.queue()
+        with self._changing:
+            self._queues += 1
+            if self._queues == 1:
+                self.queue()
         try:
             yield
         finally:
-            self._queues -= 1
-            if not self._queues:
-                self.place()
+            with self._changing:
+                self._queues -= 1
+                if not self._queues:
+                    self.place()
 
     def forgive(self, since: float) -> None:
         """Leave out the time since `since` (the loop's clock), lost to what is tried again; once where it overlaps."""
@@ -135,9 +140,10 @@ class Excuse:
 
     def _waiting(self) -> float:
         """Return the seconds of the wait that is going on, without those of pauses in it."""
-        if self._since is None:
+        since = self._since
+        if since is None:
             return 0.0
-        begun, paused = self._since
+        begun, paused = since
         return max(0.0, asyncio.get_running_loop().time() - begun - (self._paused() - paused))
 
 

@@ -1,5 +1,6 @@
 """Files that are either whole or not there: written beside their place, then moved into it."""
 
+import fcntl
 import json
 import os
 import re
@@ -69,6 +70,25 @@ def write_text_atomic(path: Path, text: str) -> None:
 def write_json_atomic(path: Path, value: Any) -> None:
     """Write `value` as indented JSON."""
     write_text_atomic(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def append_line(path: Path, line: str) -> None:
+    """Append a line of UTF-8, whole or not at all, to a file to which other threads and processes append as well.
+
+    Raises:
+        StorageError: It cannot be written.
+    """
+    with storing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a+b", buffering=0) as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # where appending is not atomic, and where not all is written at once
+            data = line.encode() + b"\n"
+            end = file.seek(0, os.SEEK_END)
+            if end and os.pread(file.fileno(), 1, end - 1) != b"\n":
+                data = b"\n" + data  # a writer was killed within its line, which is not to damage this one
+            if file.write(data) != len(data):
+                file.truncate(end)
+                raise OSError("not all of a line could be written")
 
 
 def read_json(path: Path) -> dict[str, Any]:

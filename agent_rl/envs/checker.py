@@ -1,13 +1,16 @@
 """`agent-rl check`: prove an environment without a model."""
 
 import json
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
+from pathlib import Path
 
 from gymnasium.utils.env_checker import check_env
 
 from agent_rl.core.errors import NotProvidedError, UserError
 from agent_rl.core.message import Message
+from agent_rl.core.outcome import told
 from agent_rl.core.task import Task
 from agent_rl.envs.base import AgentEnv, Finding
 from agent_rl.envs.scripts import WRONG, Step, malformed, play, play_awaiting
@@ -27,25 +30,46 @@ def check_environment(section: EnvSection) -> Iterator[Finding]:
     Raises:
         UserError: The environment cannot be made: a setting is wrong, or something is missing on this machine.
     """
-    _makeable(section)
+    broken = _broken(section)
+    if broken is not None:
+        yield broken
+        return
     for check in (_gymnasium, _tasks, _repeatable, _solutions, _malformed, _closes, _own):
         try:
             yield from check(section)
         except NotProvidedError as error:
             yield Finding(check.__name__.strip("_"), None, f"not checked: {error}")
-        except UserError as error:
-            yield Finding(check.__name__.strip("_"), False, str(error))
         except Exception as error:  # the environment is what is on trial
-            yield Finding(check.__name__.strip("_"), False, f"{type(error).__name__}: {error}")
+            yield Finding(check.__name__.strip("_"), False, _told(error))
 
 
-def _makeable(section: EnvSection) -> None:
+def _broken(section: EnvSection) -> Finding | None:
+    """Return what is wrong with the environment so that no check can do anything with it, which is said once."""
+    at = "constructor"
     try:
-        section.build().close()
-    except UserError:
-        raise
-    except Exception:  # the environment's own fault: each check that needs it tells of it
-        return
+        env = section.build()
+        try:
+            for split in _SPLITS:
+                at = f"tasks of '{split}'"
+                list(env.task_set(split))
+        finally:
+            with suppress(Exception):  # a check of its own tells of it
+                env.close()
+    except NotProvidedError:  # such as tasks
+        return None
+    except Exception as error:
+        if at == "constructor" and isinstance(error, UserError):
+            raise
+        return Finding(at, False, f"{_told(error)}; nothing else can be checked")
+    return None
+
+
+def _told(error: Exception) -> str:
+    """Return an error in one line, one that was not written for the user with the line of code that it comes from."""
+    if isinstance(error, UserError):
+        return str(error)
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{told(error)} ({Path(last.filename).name}:{last.lineno})"
 
 
 def _own(section: EnvSection) -> Iterator[Finding]:

@@ -2,7 +2,9 @@
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from pydantic import Field, PositiveFloat, PositiveInt
@@ -14,7 +16,10 @@ from agent_rl.core.message import Message, text_of
 from agent_rl.core.outcome import EpisodeError, InfrastructureError
 from agent_rl.core.settings import Settings
 from agent_rl.core.threads import service_loop
+from agent_rl.tools import ToolPolicy
+from agent_rl.tools.limiter import wait_for_place
 
+_CONNECTIONS = 10_000  # no bound: the limiter has it, for all processes
 _clients: dict[str, ChatClient] = {}
 _making = threading.Lock()
 
@@ -29,7 +34,11 @@ class Endpoint(Settings):
     key_variable: str = "OPENAI_API_KEY"
     """The environment variable that holds the key; without one, none is sent."""
     concurrency: PositiveInt = 8
-    """Requests of this process in flight at once."""
+    """Requests in flight at once, in all processes of the run."""
+    per_second: PositiveInt | None = None
+    """Requests that may begin within a second, in all processes of the run."""
+    per_minute: PositiveInt | None = None
+    """Requests that may begin within a minute, in all processes of the run."""
     seconds: PositiveFloat = 60.0
     """Longest wait for one answer; a step of the environment may take `limits.tool_seconds` in all."""
     attempts: PositiveInt = 4
@@ -64,8 +73,19 @@ class Endpoint(Settings):
                     self.url,
                     self.model,
                     os.environ.get(self.key_variable, "").strip() or None,
-                    connections=self.concurrency,
+                    connections=_CONNECTIONS,
                     attempts=self.attempts,
                     missing_key=f"there is no key in the environment variable {self.key_variable}",
+                    admitted=partial(self._admitted, name),
                 )
             return _clients[name]
+
+    @asynccontextmanager
+    async def _admitted(self, name: str) -> AsyncIterator[None]:
+        """Let one request begin and go on as the limits allow."""
+        limits = ToolPolicy(concurrency=self.concurrency, per_second=self.per_second, per_minute=self.per_minute)
+        place = await wait_for_place(name, limits, self.model, "seconds/endpoint/wait")
+        try:
+            yield
+        finally:
+            place.leave()

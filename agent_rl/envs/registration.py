@@ -46,10 +46,17 @@ def register_env(name: str, cls: type[AgentEnv] | str, version: int = 0) -> None
 
 
 def register_installed(found: Iterable[EntryPoint]) -> None:
-    """Make the environments of installed packages known by the names of their entry points; nothing is imported yet."""
+    """Make the environments of installed packages known by the names of their entry points; nothing is imported yet.
+
+    A name may end with a version, as Gymnasium writes it: `museum-v2` is `museum` in version 2, without one it is 0.
+    """
     for entry in found:
+        name, _, version = entry.name.rpartition("-v")
         try:
-            register_env(entry.name, entry.value)
+            if name and version.isdecimal():
+                register_env(name, entry.value, int(version))
+            else:
+                register_env(entry.name, entry.value)
         except (UserError, gymnasium.error.Error) as error:
             package = entry.dist.name if entry.dist else "an installed package"
             logger.warning("the environment '%s' of %s is left out: %s", entry.name, package, error)

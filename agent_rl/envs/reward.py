@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 Per = Literal["turn", "episode"]
 _SOURCES: dict[str, tuple[str, ...]] = {
@@ -33,6 +33,14 @@ class Reward:
         return float(await score if inspect.isawaitable(score) else score)
 
 
+@overload
+def reward(function: Score) -> Any: ...
+
+
+@overload
+def reward(*, weight: float = 1.0, per: Per = "episode") -> Callable[[Score], Any]: ...
+
+
 def reward(function: Score | None = None, *, weight: float = 1.0, per: Per = "episode") -> Any:
     """Declare a method, plain or async, as a reward: `@reward`, `@reward(weight=0.5)` or `@reward(per="turn")`.
 
@@ -48,7 +56,11 @@ def reward(function: Score | None = None, *, weight: float = 1.0, per: Per = "ep
         TypeError: The method asks for something else, or `per` is neither "turn" nor "episode".
     """
     if function is None:
-        return lambda decorated: reward(decorated, weight=weight, per=per)
+        return lambda decorated: _declared(decorated, weight, per)
+    return _declared(function, weight, per)
+
+
+def _declared(function: Score, weight: float, per: Per) -> Reward:
     if per not in _SOURCES:
         raise TypeError(f"reward {function.__qualname__}: per={per!r} is neither 'turn' nor 'episode'")
     wants = tuple(name for name in inspect.signature(function).parameters if name != "self")

@@ -23,7 +23,7 @@ class EnvSection(BaseModel):
     name: str = "search"
     """A registered environment, FILE.py:CLASS, or a mixture of several: [NAME,NAME]."""
     wrappers: tuple[WrapperSection, ...] = ()
-    """What it is wrapped in, from the inside out: a list of {name: NAME, OPTION: VALUE}."""
+    """What it is wrapped in, from the inside out: a list of NAME or {name: NAME, OPTION: VALUE}; or one of these."""
 
     @field_validator("name", mode="before")
     @classmethod
@@ -33,10 +33,10 @@ class EnvSection(BaseModel):
     @field_validator("wrappers", mode="before")
     @classmethod
     def _environment_first(cls, wrappers: Any, info: ValidationInfo) -> Any:
-        """Read the environment's file, which may bring wrappers of its own, before they are looked up."""
+        """Make one a list; read the environment's file, which may bring wrappers, before they are looked up."""
         if "name" in info.data:
             environment(info.data["name"])
-        return wrappers
+        return [wrappers] if isinstance(wrappers, str | dict | WrapperSection) else wrappers
 
     @model_validator(mode="wrap")
     @classmethod

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from agent_rl.core.context import count
+from agent_rl.core.context import count, current
 from agent_rl.core.files import read_json, write_json_atomic
 from agent_rl.core.threads import in_thread
 
@@ -29,11 +29,11 @@ class Verdicts:
             return self._known[place]
         if place in self._wanted:
             count("judge/cached")
-        else:
-            task = asyncio.create_task(_found(key, folder, ask))
-            self._wanted[place] = task
-            task.add_done_callback(lambda ended: self._settle(place, ended))
-        return await asyncio.shield(self._wanted[place])
+            with current().excuse.queueing():  # it may wait for a place, which no deadline counts
+                return await asyncio.shield(self._wanted[place])
+        task = self._wanted[place] = asyncio.create_task(_found(key, folder, ask))
+        task.add_done_callback(lambda ended: self._settle(place, ended))
+        return await asyncio.shield(task)
 
     def _settle(self, place: tuple[str, Path | None], ended: "asyncio.Task[float]") -> None:
         del self._wanted[place]

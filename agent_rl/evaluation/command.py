@@ -14,6 +14,7 @@ from agent_rl.rollout.engines.openai.settings import OpenAISettings
 from agent_rl.rollout.manager import RolloutManager
 from agent_rl.rollout.settings import PlaySettings
 from agent_rl.rollout.store import write_trajectories
+from agent_rl.tools.sandbox.current import using
 from agent_rl.tools.settings import shared
 from agent_rl.tracking.console import Console
 
@@ -21,7 +22,7 @@ from agent_rl.tracking.console import Console
 def evaluate_model(config: EvalConfig, console: Console) -> Iterator[tuple[str, Evaluation]]:
     """Yield each mode with what was measured; the trajectories go into `config.out` when it is given."""
     env = config.env.build()
-    with shared(config.tools), tempfile.TemporaryDirectory(prefix="agent_rl_") as scratch:
+    with shared(config.tools), using(config.sandbox), tempfile.TemporaryDirectory(prefix="agent_rl_") as scratch:
         engine, make_agent = _speakers(config, Path(config.out or scratch))
         rollouts = RolloutManager(engine, make_agent, config.env.build, _playing(config))
         try:

@@ -12,6 +12,8 @@ from agent_rl.rollout.engines.openai.settings import OpenAISettings
 from agent_rl.rollout.engines.sglang.settings import SglangSettings
 from agent_rl.rollout.renderer import RendererSettings
 from agent_rl.rollout.settings import PlaySettings
+from agent_rl.tools.sandbox.local.settings import LocalSettings
+from agent_rl.tools.sandbox.settings import SandboxSettings
 from agent_rl.tools.settings import ToolsSettings
 
 
@@ -52,6 +54,8 @@ class EvalConfig(Measure):
     """How episodes are rolled out."""
     tools: ToolsSettings = ToolsSettings()
     """The tools of the environment, whichever it is."""
+    sandbox: SandboxSettings = LocalSettings()
+    """What runs the programs that environments and tools want run."""
     seed: NonNegativeInt = 0
     """Seeds the sampling."""
     out: str | None = None

@@ -11,8 +11,8 @@ class ModelSettings(Settings):
     """Which model."""
 
     path: str = "tiny"
-    """`tiny` or `tiny_guess` (shipped), a run folder, a folder in Hugging Face format, or a name on the Hugging Face
-    hub."""
+    """`tiny` or another of the shipped models (`tiny_…`), a run folder, a folder in Hugging Face format, or a name on
+    the Hugging Face hub."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Type of the weights."""
     device: str = Field(default="auto", pattern="^(auto|cpu|cuda(:[0-9]+)?)$")

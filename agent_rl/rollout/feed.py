@@ -8,7 +8,7 @@ wait for always fit into it, and nothing that is learned from is older than `s` 
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agent_rl.core.seeds import derive
@@ -16,6 +16,7 @@ from agent_rl.core.task import Task
 from agent_rl.core.trajectory import Group
 from agent_rl.rollout.agents import Plan, group_plans
 from agent_rl.rollout.engines.base import Host, Sampling
+from agent_rl.rollout.failures import Culprits
 from agent_rl.rollout.flights import Flight, Flights
 from agent_rl.rollout.runner import Runner
 from agent_rl.rollout.settings import RolloutSettings
@@ -57,10 +58,12 @@ class Rollout:
     Attributes:
         groups: The groups, in the order of their places.
         dropped: Groups that taught nothing and were replaced.
+        retried: How often episodes were tried again since the last step, by the source and the message of the failure.
     """
 
     groups: list[Group]
     dropped: list[Group]
+    retried: Culprits = field(default_factory=dict)
 
 
 class Feed:
@@ -128,7 +131,8 @@ class Feed:
             self._begin()
         elif self._settings.leftover == "abort":
             self._again += [flight.place for flight in await self._flights.drop()]
-        return Rollout([flight.whole for flight in taken], [flight.whole for flight in dropped])
+        retried = self._flights.take_retried()
+        return Rollout([flight.whole for flight in taken], [flight.whole for flight in dropped], retried)
 
     def _moved(self) -> None:
         """Take note of an episode that ended, and in mode `async` go on without being asked."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import functools
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -65,6 +65,7 @@ class Flights:
         self.landed: list[Flight] = []
         self.ended = 0  # episodes, ever
         self.version = 0  # of the weights
+        self._retried: Counter[tuple[str, str]] = Counter()
         self._runner, self._engine, self._concurrency, self._moved = runner, engine, concurrency, moved
         self._queue: deque[Flight] = deque()
         self._flying: list[Flight] = []
@@ -88,6 +89,12 @@ class Flights:
         """Raise what an episode raised that no other can do better: a `UserError`, such as a wrong key."""
         if self._hopeless is not None:
             raise self._hopeless
+
+    def take_retried(self) -> Counter[tuple[str, str]]:
+        """Return, by source and message, the failures after which episodes were tried again since the last time."""
+        retried = self._retried.copy()
+        self._retried.clear()  # what is in flight counts in it
+        return retried
 
     def expire(self, seconds: float) -> None:
         """Cut off everything that has not landed `seconds` after its step began."""
@@ -128,7 +135,7 @@ class Flights:
         self._flying.append(flight)
         self._load += len(flight.plans)
         for plan in flight.plans:
-            task = asyncio.create_task(self._runner.play(plan))
+            task = asyncio.create_task(self._runner.play(plan, self._retried))
             task.add_done_callback(functools.partial(self._ended, flight))
             flight.tasks.append(task)
         flight.left = len(flight.tasks)

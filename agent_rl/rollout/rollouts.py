@@ -1,7 +1,6 @@
 """Rollouts on an event loop: all of a list of tasks, or step by step for a training run."""
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -13,7 +12,7 @@ from agent_rl.core.trajectory import Group
 from agent_rl.envs.base import AgentEnv
 from agent_rl.rollout.agents import MakeAgent
 from agent_rl.rollout.engines.base import Host, Weights
-from agent_rl.rollout.failures import EngineFailedError, settle
+from agent_rl.rollout.failures import Culprits, EngineFailedError, settle
 from agent_rl.rollout.feed import Feed, Order, Progress, Rollout
 from agent_rl.rollout.flights import Flight, Flights
 from agent_rl.rollout.runner import Runner
@@ -75,7 +74,7 @@ class Rollouts:
             finally:
                 await aloft.drop()
         groups = [flight.whole for flight in flights]
-        self._settle(groups)
+        self._settle(groups, aloft.take_retried())
         return groups
 
     def follow(self, order: Order, settings: RolloutSettings, version: int, state: dict[str, Any]) -> None:
@@ -99,7 +98,7 @@ class Rollouts:
         """
         async with self._generating():
             rollout = await self.feed.take(progress)
-        self._settle([*rollout.groups, *rollout.dropped])
+        self._settle([*rollout.groups, *rollout.dropped], rollout.retried)
         return rollout
 
     async def unfollow(self) -> None:
@@ -132,8 +131,7 @@ class Rollouts:
             if not self._overlapping:
                 await self._runner.pause()
 
-    def _settle(self, groups: list[Group]) -> None:
-        retried, self._runner.retried = self._runner.retried, Counter()
+    def _settle(self, groups: list[Group], retried: Culprits) -> None:
         settle(groups, retried, self._settings.retries + 1, self._settings.failure_budget)
 
 

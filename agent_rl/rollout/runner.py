@@ -23,7 +23,6 @@ class Runner:
         """Play episodes of `make_agent` and `make_env`; everything happens on one event loop."""
         self.playing: dict[str, Episode] = {}
         self.ended = 0
-        self.retried: Counter[tuple[str, str]] = Counter()
         self._engine, self._make_agent, self._make_env, self._settings = engine, make_agent, make_env, settings
         self._paused_since: float | None = None
         self._paused = 0.0
@@ -46,8 +45,13 @@ class Runner:
             return self._paused
         return self._paused + asyncio.get_running_loop().time() - self._paused_since
 
-    async def play(self, plan: Plan) -> list[Trajectory]:
-        """Play one plan; the engine has been told of it. The result is failed only if every attempt was."""
+    async def play(self, plan: Plan, retried: Counter[tuple[str, str]]) -> list[Trajectory]:
+        """Play one plan; the engine has been told of it. The result is failed only if every attempt was.
+
+        Args:
+            plan: The plan.
+            retried: Counts, by source and message, the failures after which it is tried again.
+        """
         counters: dict[str, float] = {}
         name = plan.name
         for attempt in range(self._settings.retries + 1):
@@ -61,7 +65,7 @@ class Runner:
             if parts[-1].usable or failure is None:
                 break
             if attempt < self._settings.retries:
-                self.retried[failure.source, failure.message] += 1
+                retried[failure.source, failure.message] += 1
         self.ended += 1
         parts[-1].counters = counters
         return parts

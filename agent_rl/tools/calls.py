@@ -59,9 +59,11 @@ async def _remembered(
     if policy.cache is None:
         answer: Answer = await ask()
     else:
-        # Files of one name bring modules of one name: a cache, which other projects share, tells them apart.
+        # Files of one name bring modules of one name: a cache, which other projects share, tells them apart; and by a
+        # hash of what may be secret, if the object that a tool is a method of gives one. Records are played without it.
         file = getattr(getattr(function, "__code__", None), "co_filename", "")
-        kept = replace(question, settings=f"{file} {question.settings}")
+        secret = getattr(getattr(function, "__self__", None), "fingerprint", "")
+        kept = replace(question, settings=f"{file} {secret} {question.settings}")
         answer, there = await cache(policy.cache).answer(kept, ask)
         count(f"tools/{name}/cached", there)
     if record and policy.replay:
@@ -107,7 +109,9 @@ def _failure(name: str, policy: ToolPolicy, error: Exception) -> EpisodeError:
 
 async def _attempt(name: str, function: Callable[..., Any], arguments: dict[str, Any], policy: ToolPolicy) -> Answer:
     """Run the function once, in a place of its own if there are limits, within the time-out."""
-    leave = await _place(name, policy) if policy.limited else _nothing
+    leave = _nothing
+    if policy.limited:
+        leave = (await limiter.wait_for_place(name, policy, name, f"seconds/tools/{name}/wait")).leave
     begun, since = time.perf_counter(), asyncio.get_running_loop().time()
     running = _Running(partial(function, **arguments), policy.max_chars, leave)
     try:
@@ -119,28 +123,6 @@ async def _attempt(name: str, function: Callable[..., Any], arguments: dict[str,
     finally:
         running.abandon()
         count(f"seconds/tools/{name}", time.perf_counter() - begun)
-
-
-async def _place(name: str, policy: ToolPolicy) -> Callable[[], None]:
-    """Wait for a place under the limits, which no deadline counts; return what gives it back."""
-    begun = time.perf_counter()
-    got: list[limiter.Place] = []
-
-    async def enter() -> None:
-        got.append(await limiter.enter(name, policy))
-
-    try:
-        with waiting_for(f"a place at {name}"), current().excuse.queueing():
-            await within(policy.queue_seconds, enter())
-    except Overdue as error:
-        raise InfrastructureError(name, f"no place was free within {policy.queue_seconds:g} s") from error
-    except asyncio.CancelledError:
-        for place in got:  # it came in the very moment in which the call was given up
-            place.leave()
-        raise
-    finally:
-        count(f"seconds/tools/{name}/wait", time.perf_counter() - begun)
-    return got[0].leave
 
 
 def _nothing() -> None:

@@ -1,10 +1,8 @@
 """Answers of tools written down, and played back, so that a run can be repeated without the services behind them."""
 
-import fcntl
 import functools
 import json
 import logging
-import os
 from collections import Counter, deque
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +11,7 @@ from typing import Any
 from agent_rl.core import scopes
 from agent_rl.core.context import current
 from agent_rl.core.errors import UserError
-from agent_rl.core.files import storing
+from agent_rl.core.files import append_line
 from agent_rl.core.outcome import BrokenEnvironmentError
 from agent_rl.tools.answers import Answer, Question
 
@@ -38,17 +36,7 @@ def record(folder: str, question: Question, number: int, answer: Answer) -> None
         StorageError: It cannot be written.
     """
     line = {"episode": current().episode, **asdict(question), "number": number, **asdict(answer)}
-    path = Path(folder) / FILE
-    with storing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a+b", buffering=0) as file:
-            fcntl.flock(file, fcntl.LOCK_EX)  # where appending is not atomic, and where not all is written at once
-            data = json.dumps(line).encode() + b"\n"
-            end = file.seek(0, os.SEEK_END)
-            if end and os.pread(file.fileno(), 1, end - 1) != b"\n":
-                data = b"\n" + data  # a writer was killed within its line, which is not to damage this one
-            if file.write(data) != len(data):
-                raise OSError(f"not all of a line was written to {path}")
+    append_line(Path(folder) / FILE, json.dumps(line))
 
 
 def replayed(folder: str, question: Question, number: int) -> Answer:

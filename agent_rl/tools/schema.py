@@ -90,7 +90,7 @@ def _without_titles(schema: Any) -> Any:
 def problems(error: ValidationError, arguments: type[BaseModel]) -> str:
     """Return what is wrong with a call in one line: what is missing, what is unknown, then wrong values."""
     found = error.errors(include_url=False, include_input=False)
-    known = [field.alias or name for name, field in arguments.model_fields.items()]
+    known = list(parameters(arguments).get("properties", {}))
     missing = [str(problem["loc"][0]) for problem in found if problem["type"] == "missing" and len(problem["loc"]) == 1]
     unknown = [_short(problem["loc"]) for problem in found if problem["type"] == "extra_forbidden"]
     said = (

@@ -11,6 +11,7 @@ from agent_rl.rollout.engines.build import Placement, make_engine
 from agent_rl.rollout.feed import Order
 from agent_rl.rollout.manager import RolloutManager
 from agent_rl.rollout.renderer import Renderer
+from agent_rl.tools.sandbox.current import using
 from agent_rl.tools.settings import shared
 from agent_rl.tracking import make_tracker
 from agent_rl.tracking.console import Console
@@ -35,7 +36,7 @@ def train(config: TrainConfig, folder: RunFolder, console: Console, facts: dict[
         console: Shows what goes on.
         facts: The content of run.json, for the trackers.
     """
-    with shared(config.tools):  # around everything, for the episodes in flight end last
+    with shared(config.tools), using(config.sandbox):  # around everything, for the episodes in flight end last
         return _train(config, folder, console, facts)
 
 

@@ -13,6 +13,8 @@ from agent_rl.rollout.engines.embedded.settings import EmbeddedSettings
 from agent_rl.rollout.engines.sglang.settings import SglangSettings
 from agent_rl.rollout.renderer import RendererSettings
 from agent_rl.rollout.settings import RolloutSettings
+from agent_rl.tools.sandbox.local.settings import LocalSettings
+from agent_rl.tools.sandbox.settings import SandboxSettings
 from agent_rl.tools.settings import ToolsSettings
 from agent_rl.tracking import TRACKERS
 from agent_rl.trainer.algorithms import GrpoSettings
@@ -82,6 +84,8 @@ class TrainConfig(Settings):
     """How episodes are rolled out."""
     tools: ToolsSettings = ToolsSettings()
     """The tools of the environment, whichever it is."""
+    sandbox: SandboxSettings = LocalSettings()
+    """What runs the programs that environments and tools want run."""
     sampling: Sampling = Sampling()
     """How tokens are drawn in training."""
     algorithm: GrpoSettings = GrpoSettings()

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from agent_rl.clients.openai import ChatClient, Completion, ContextLengthError, _retry_after
+from agent_rl.clients.http import retry_after
+from agent_rl.clients.openai import ChatClient, Completion, ContextLengthError
 from agent_rl.core.errors import UserError
 from agent_rl.core.message import assistant, user
 from agent_rl.core.outcome import InfrastructureError
@@ -179,9 +180,9 @@ def test_no_more_requests_are_in_flight_than_allowed():
 
 
 def test_retry_after_is_read_as_seconds_or_as_a_date():
-    assert _retry_after("2.5") == 2.5
-    assert 50 < _retry_after(formatdate(time.time() + 60, usegmt=True)) <= 60
-    assert [_retry_after(header) for header in ("", "soon", "-3", "nan", formatdate(0))] == [0.0] * 5
+    assert retry_after("2.5") == 2.5
+    assert 50 < retry_after(formatdate(time.time() + 60, usegmt=True)) <= 60
+    assert [retry_after(header) for header in ("", "soon", "-3", "nan", formatdate(0))] == [0.0] * 5
 
 
 def test_half_of_a_surrogate_pair_survives_the_wire():

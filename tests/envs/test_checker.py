@@ -1,5 +1,6 @@
 """`check` says what is wrong with an environment, and goes on to the next check."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,16 @@ class Unsolved(Good):
 class RaisesInReset(Good):
     async def areset(self, *, seed=None, options=None):
         raise RuntimeError("no reset today")
+
+
+class RaisesInTasks(Good):
+    def tasks(self, split):
+        return [Task("a", (user("?"),))] if split == "train" else {}["missing"]
+
+
+class RaisesInConstructor(Good):
+    def __init__(self, **settings):
+        raise RuntimeError("not today")
 
 
 class SharedTasks(Good):
@@ -194,8 +205,32 @@ def test_what_is_sound_beside_the_fault_is_said_to_be_sound(file):
 def test_an_environment_that_raises_is_told_the_exception_by_every_check_that_met_it(file):
     found = findings(file, "RaisesInReset")
     assert failed(file, "RaisesInReset") == {"gymnasium", "repeatable", "solutions", "malformed", "closes"}
-    assert found["repeatable"].seen == "RuntimeError: no reset today"
+    assert found["repeatable"].seen.startswith("RuntimeError: no reset today (checked_envs.py:")
     assert found["splits"].passed
+
+
+@pytest.mark.parametrize(
+    ("name", "finding", "seen"),
+    [
+        (
+            "RaisesInTasks",
+            "tasks of 'test'",
+            r"KeyError: 'missing' \(checked_envs.py:\d+\); nothing else can be checked",
+        ),
+        ("RaisesInConstructor", "constructor", r"RuntimeError: not today \(.*:\d+\); nothing else can be checked"),
+    ],
+)
+def test_what_no_check_can_do_without_is_said_once(file, name, finding, seen):
+    (found,) = check_environment(EnvSection(name=f"{file}:{name}"))
+    assert (found.name, found.passed) == (finding, False)
+    assert re.fullmatch(seen, found.seen)
+
+
+def test_a_malformed_file_of_tasks_is_said_once(file, tmp_path):
+    (tmp_path / "tasks.jsonl").write_text('{"question": "?"}\n{"question": 7}\n')
+    found = list(check_environment(EnvSection(name=f"{file}:Good", tasks=str(tmp_path / "tasks.jsonl"))))
+    assert [(finding.name, finding.passed) for finding in found] == [("tasks of 'train'", False)]
+    assert f"{tmp_path / 'tasks.jsonl'}, line 2: question must be a text" in found[0].seen
 
 
 def test_every_environment_that_was_made_is_closed(file):

@@ -18,10 +18,6 @@ PROBLEMS = builtin_problems()
 each_problem = pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: problem.id)
 
 
-def _expected(problem: CodeProblem) -> list[str]:
-    return [json.dumps(case.expected) for case in problem.hidden]
-
-
 def _script(*arguments: str, **environment: str) -> str:
     return subprocess.run(
         [sys.executable, *arguments],
@@ -72,10 +68,10 @@ def test_cases_are_different_json_values_of_a_small_size(problem: CodeProblem) -
 
 @each_problem
 def test_a_constant_or_what_came_in_is_no_solution(problem: CodeProblem) -> None:
-    expected = Counter(_expected(problem))
-    assert expected.most_common(1)[0][1] <= 0.75 * len(problem.hidden)
+    expected = Counter(json.dumps(case.expected) for case in problem.hidden)
     came_in = [case.input if problem.style == "stdio" else case.input[0] for case in problem.hidden]
-    assert sum(case.expected == value for case, value in zip(problem.hidden, came_in, strict=True)) <= 10
+    unchanged = sum(case.expected == value for case, value in zip(problem.hidden, came_in, strict=True))
+    assert max(*expected.values(), unchanged) <= 0.75 * len(problem.hidden)
 
 
 @each_problem
@@ -96,7 +92,7 @@ def test_problems_are_the_same_in_every_process() -> None:
 
 @pytest.mark.slow
 def test_small_changes_of_solutions_are_noticed() -> None:
-    counts = json.loads(_script("-m", "tests.envs.code_mutants", "10"))
+    counts = json.loads(_script("-m", "tests.envs.code_mutants", "20"))
     assert [name for name, (killed, _) in counts.items() if not killed] == []
     killed, tried = (sum(column) for column in zip(*counts.values(), strict=True))
     assert killed >= 0.85 * tried

@@ -17,7 +17,7 @@ from agent_rl.envs.checker import check_environment
 from agent_rl.envs.generation import demonstration
 from agent_rl.envs.section import EnvSection
 
-NAMES = ("math", "sql", "shop", "household")
+NAMES = ("math", "sql", "shop", "household", "sokoban")
 FEW = {"train_tasks": 60, "test_tasks": 50}
 DOCS = Path(__file__).parents[2] / "docs" / "environments"
 

@@ -11,6 +11,7 @@ from agent_rl import Task, TaskSet
 from agent_rl.clients.openai_messages import write_messages
 from agent_rl.core.errors import UserError
 from agent_rl.core.message import Message, assistant, image, images_of, text, text_of, tool_call, tool_result, user
+from agent_rl.core.outcome import Cause
 from agent_rl.core.trajectory import Trajectory
 from agent_rl.envs.spaces import ChatSpace, MessageSpace
 from agent_rl.envs.wrappers.conversation import tokens_of
@@ -92,11 +93,12 @@ def test_an_episode_of_a_hosted_model_reads_the_image_and_records_it():
     assert (played.reward, played.messages) == (1.0, [SHOWN, assistant("3")])
 
 
-def test_a_model_of_text_refuses_images_in_one_clear_line_and_reads_parts_of_text(renderer):
+def test_a_model_of_text_refuses_images_as_a_failure_of_the_environment_and_reads_parts_of_text(renderer):
     assert renderer.prompt([user([text("What is"), text("this?")])], []) == renderer.prompt(
         [user("What is\nthis?")], []
     )
-    with pytest.raises(UserError, match="is read by text alone here: a user message holds an image"):
-        play(Gallery(), ScriptedEngine(lambda request: [5]), renderer)
+    failure = play(Gallery(), ScriptedEngine(lambda request: [5]), renderer).failure
+    assert failure is not None and (failure.cause, failure.source) == (Cause.ENVIRONMENT, "renderer")
+    assert "is read by text alone here: a user message holds an image" in failure.message
     with pytest.raises(UserError, match="a tool message holds an image"):
         renderer.observation([tool_result([image(PNG)], tool_call("look", {}))], None)

@@ -1,6 +1,10 @@
 """A judge's verdict is a reward; whatever is no verdict is a failure of the infrastructure, never one."""
 
 import asyncio
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent_rl.core.context import EpisodeContext, enter
+from agent_rl.core.deadlines import Excuse, within
 from agent_rl.core.outcome import InfrastructureError
 from agent_rl.envs.fencing import fenced, mark_of
 from agent_rl.envs.judge import Judge, read_verdict
+from agent_rl.tools.limiter import LIMITER, limiter_service
 from tests.fake_openai import FakeOpenAI, Reply, refuse, say, serving
 
 
@@ -38,7 +44,7 @@ def score(judge: Judge, *texts: str) -> tuple[list[float], dict[str, float]]:
         enter(EpisodeContext(counters=counters))
         return await asyncio.gather(*(judge(answer=text) for text in texts))
 
-    return asyncio.run(all_at_once()), counters
+    return asyncio.run(all_at_once()), {name: number for name, number in counters.items() if "judge/" in name}
 
 
 def test_a_verdict_becomes_a_score_between_the_ends_of_the_scale():
@@ -130,6 +136,56 @@ def test_equal_texts_are_judged_once_also_at_the_same_time_and_no_more_at_once_t
         score(judging(fake, prompt="Is it kind?", concurrency=2), "a")
         score(judging(fake, cache=None, concurrency=2), "a")
         assert len(fake.bodies) == 11
+
+
+JUDGING = """
+import asyncio, sys
+from agent_rl.envs.judge import Judge
+async def work():
+    judge = Judge(model="m", url=sys.argv[1], prompt="?", concurrency=2, per_second=8, cache=None)
+    input()
+    await asyncio.gather(*(judge(answer=str(number)) for number in range(6)))
+asyncio.run(work())
+"""
+
+
+@pytest.mark.slow
+def test_the_processes_of_a_run_share_a_judge_s_rate_and_concurrency():
+    begun: list[float] = []
+
+    def slowly(body: dict[str, Any], number: int) -> Reply:
+        begun.append(time.monotonic())
+        time.sleep(0.05)
+        return verdict("5")(body, number)
+
+    with limiter_service() as address, serving(slowly) as fake:
+        command = [sys.executable, "-c", JUDGING, fake.url]
+        given = os.environ | {LIMITER: address}
+        judges = [subprocess.Popen(command, stdin=subprocess.PIPE, env=given, text=True) for _ in range(2)]
+        for judge in judges:
+            assert judge.stdin is not None
+            judge.stdin.write("now\n")
+            judge.stdin.flush()
+        assert [judge.wait(60) for judge in judges] == [0, 0]
+    assert (len(begun), fake.most_at_once <= 2) == (12, True)
+    assert all(later - earlier >= 1.0 for earlier, later in zip(sorted(begun), sorted(begun)[8:], strict=False))
+
+
+def test_the_wait_for_a_place_at_a_judge_counts_for_no_deadline():
+    def slowly(body: dict[str, Any], number: int) -> Reply:
+        time.sleep(0.2)
+        return verdict("5")(body, number)
+
+    async def work() -> list[float]:
+        excuse, counters = Excuse(), {}
+        enter(EpisodeContext(excuse=excuse, counters=counters))
+        judge = judging(fake, concurrency=1, cache=None)
+        scores = await within(0.5, asyncio.gather(*(judge(answer=str(number)) for number in range(5))), excuse)
+        assert counters["seconds/endpoint/wait"] > 1.0
+        return scores
+
+    with serving(slowly) as fake:
+        assert asyncio.run(work()) == [0.5] * 5
 
 
 def test_verdicts_in_a_folder_outlive_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

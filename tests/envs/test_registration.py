@@ -6,6 +6,7 @@ import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
+import gymnasium
 import pytest
 
 from agent_rl.cli.main import main
@@ -67,6 +68,21 @@ def test_an_installed_package_brings_environments_that_are_loaded_when_they_are_
     assert (
         "the environment 'search' of hello-envs is left out: environment 'search' is registered already" in done.stderr
     )
+
+
+@pytest.mark.parametrize(
+    ("entry", "name", "identity"),
+    [
+        ("aviary-v2", "aviary", "agent_rl/Aviary-v2"),
+        ("bird_house-v10", "bird_house", "agent_rl/BirdHouse-v10"),
+        ("catalogue", "catalogue", "agent_rl/Catalogue-v0"),
+        ("drum-vast", "drum-vast", "agent_rl/Drum-vast-v0"),
+    ],
+)
+def test_a_package_states_the_version_of_an_environment_at_the_end_of_its_name(entry, name, identity):
+    register_installed([EntryPoint(entry, "agent_rl.envs.guess:Guess", "agent_rl.environments")])
+    assert environment(name).__name__ == "Guess"
+    assert gymnasium.spec(identity).version == int(identity.rpartition("-v")[2])
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Wrappers that limit, shorten and record: what the policy reads from then on, by exact tokens."""
 
 import json
+import resource
 import threading
 from pathlib import Path
 
@@ -260,6 +261,21 @@ def test_wrappers_are_named_in_the_configuration_from_the_inside_out(tmp_path: P
     assert env.get_wrapper_attr("options").file == str(tmp_path / "x.jsonl")
 
 
+@pytest.mark.parametrize(
+    ("wrappers", "shown"),
+    [
+        ("drop_observations", "<DropObservations<"),
+        (["drop_observations", "truncate_tool_output"], "<TruncateToolOutput<DropObservations<"),
+        ({"name": "limit", "turns": 2}, "<LimitEpisode<"),
+        ({"name": "simulated_user", "endpoint": {"model": "m"}}, "<SimulatedUser<"),
+    ],
+)
+def test_one_wrapper_needs_no_list_and_one_without_options_is_its_name(wrappers, shown):
+    section = EnvSection.model_validate({"name": "search", "wrappers": wrappers})
+    assert str(section.build()).startswith(shown)
+    assert EnvSection.model_validate(section.model_dump()) == section
+
+
 def test_the_file_of_an_environment_may_bring_a_wrapper_that_it_names(tmp_path: Path):
     (tmp_path / "brought.py").write_text(BROUGHT)
     section = {"name": f"{tmp_path}/brought.py:Quiet", "wrappers": [{"name": "polite", "cost": 0.5}]}
@@ -274,6 +290,7 @@ def test_the_file_of_an_environment_may_bring_a_wrapper_that_it_names(tmp_path: 
         ({"name": "drop_observation"}, "unknown wrapper 'drop_observation', did you mean 'drop_observations'"),
         ({"name": "drop_observations", "kep": 1}, "has no option 'kep', did you mean 'keep'"),
         ({"name": "drop_observations", "keep": 0}, "greater than 0"),
+        ("drop_observation", "unknown wrapper 'drop_observation', did you mean 'drop_observations'"),
         ({"name": "limit"}, "at least one of turns, seconds and tokens"),
         ({"name": "gymnasium.wrappers:TimeLimit", "steps": 1}, "missing a required argument|unexpected keyword"),
         ({"name": "gymnasium.wrappers:NoSuch"}, "has no wrapper class 'NoSuch'"),
@@ -283,18 +300,43 @@ def test_the_file_of_an_environment_may_bring_a_wrapper_that_it_names(tmp_path: 
 def test_a_wrong_wrapper_or_option_says_what_would_be_right(entry, said):
     with pytest.raises((ValueError, UserError), match=said):
         EnvSection.model_validate({"name": "search", "wrappers": [entry]})
+    with pytest.raises((ValueError, UserError), match=said):
+        EnvSection.model_validate({"name": "search", "wrappers": entry})
 
 
-def test_what_cannot_be_recorded_does_not_keep_the_environment_open(tmp_path):
+def test_what_cannot_be_recorded_keeps_its_reward_and_is_missed_aloud(tmp_path, renderer, caplog):
     closed: list[bool] = []
 
-    class Open(Adder):
+    class Closing(Adder):
         def close(self) -> None:
             closed.append(True)
 
-    (tmp_path / "folder").mkdir()
-    env = Record(Open(), file=str(tmp_path / "folder"))
-    env.reset()
-    with pytest.raises(UserError, match="cannot write"):
-        env.close()
-    assert closed == [True]
+    file = tmp_path / "episodes.jsonl"
+    file.mkdir()  # what cannot be written, as on a full disk
+    for _ in range(2):
+        (part,) = played(Record(Closing(), file=str(file)), renderer, ADD, assistant("4"))
+        assert (part.failure, part.reward, part.counters["record/lost"]) == (None, 1.0, 1.0)
+    assert closed == [True, True]
+    assert [record.message for record in caplog.records] == [
+        f"episodes are not recorded: cannot write {file}: Is a directory"
+    ]
+    file.rmdir()
+    played(Record(Adder(), file=str(file)), renderer, ADD, assistant("4"))
+    assert caplog.records[-1].message == f"episodes are recorded again; 2 are missing in {file}"
+    assert len(file.read_text().splitlines()) == 1
+
+
+def test_a_line_that_a_full_disk_cuts_off_is_not_left_in_the_record(tmp_path, monkeypatch, renderer):
+    file = tmp_path / "episodes.jsonl"
+    whole = "x" * 1_000_000 + "\n"  # nothing else that this process writes is as long
+    file.write_text(whole)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(
+        resource.RLIMIT_FSIZE, (len(whole) + 10, limits[1])
+    )  # what goes beyond is cut, as on a full disk
+    try:
+        (part,) = played(Record(Adder(), file=str(file)), renderer, ADD, assistant("4"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (part.reward, part.counters["record/lost"]) == (1.0, 1.0)
+    assert file.read_text() == whole

@@ -1,14 +1,6 @@
-"""verl: its tools and its own compute_score.
+"""verl: its tools and its own compute_score."""
 
-`import verl` brings torch, tensordict and Ray's workers, which neither of the two uses. Two empty packages stand in its
-place, with its folders: the modules below them are verl's own.
-"""
-
-import importlib.util
-import sys
-from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -19,6 +11,8 @@ from agent_rl.core.message import assistant, tool_call
 from agent_rl.core.outcome import BrokenEnvironmentError
 from agent_rl.envs.adapters.verl_tools import load_tools
 from agent_rl.envs.base import AgentEnv
+
+pytestmark = pytest.mark.usefixtures("verl_without_its_engines")
 
 TOOLS = '''
 from verl.tools.base_tool import BaseTool
@@ -67,24 +61,10 @@ def compute_score(data_source, solution_str, ground_truth, extra_info):
 """
 
 
-@pytest.fixture(scope="module", autouse=True)
-def verl_without_its_engines() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        spec = importlib.util.find_spec("verl")
-        assert spec is not None and spec.submodule_search_locations is not None
-        root = Path(next(iter(spec.submodule_search_locations)))
-        for name, folder in (("verl", root), ("verl.utils", root / "utils")):
-            empty = ModuleType(name)
-            empty.__path__ = [str(folder)]
-            patch.setitem(sys.modules, name, empty)
-        yield
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def lay_out(folder: Path) -> Path:
+    """Write a verl project into `folder`: rows, a tool and a reward."""
     from pyarrow import Table, parquet
 
-    folder = tmp_path_factory.mktemp("project")
     rows = [
         {
             "data_source": "openai/gsm8k",
@@ -104,6 +84,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "tools.yaml").write_text(YAML)
     (folder / "my.py").write_text(REWARD)
     return folder
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return lay_out(tmp_path_factory.mktemp("project"))
 
 
 @pytest.fixture

@@ -224,7 +224,7 @@ def test_a_cancelled_request_frees_its_row(model):
 
 def test_a_failing_model_is_an_infrastructure_failure_not_a_hang(model, monkeypatch):
     engine = EmbeddedEngine(model)
-    monkeypatch.setattr(engine, "_decoder", lambda **_: 1 / 0)
+    monkeypatch.setattr(engine._forward, "_decoder", lambda **_: 1 / 0)
     with pytest.raises(InfrastructureError, match="ZeroDivisionError"):
         single(engine, request("e", 0, COMMON, 3))
 
@@ -240,7 +240,7 @@ def test_after_a_model_failed_once_nothing_of_the_failed_turns_is_left(model, mo
         while engine.steps < 3:
             await asyncio.sleep(0)
         with monkeypatch.context() as broken:
-            broken.setattr(engine, "_decoder", lambda **_: 1 / 0)
+            broken.setattr(engine._forward, "_decoder", lambda **_: 1 / 0)
             failed = await asyncio.gather(*calls, return_exceptions=True)
         assert all(isinstance(error, InfrastructureError) for error in failed)
         return await engine.generate(request("a", 1, COMMON, 3))

@@ -10,6 +10,7 @@ from agent_rl.core.limits import Limits
 from agent_rl.core.message import assistant, tool_call, user
 from agent_rl.core.outcome import Cause, InfrastructureError, StopReason
 from agent_rl.core.trajectory import Group, Origin, Trajectory
+from agent_rl.core.virtual_time import VirtualTimeLoop
 from agent_rl.rollout.agents import Plan, TokenAgent, checked
 from agent_rl.rollout.engines import Finish, Generation, Request, Sampling
 from agent_rl.rollout.engines.scripted import Fault, ScriptedEngine
@@ -23,14 +24,14 @@ def play(env, engine, renderer, limits: Limits | None = None) -> Trajectory:
 
 
 def play_parts(env, engine, renderer, limits: Limits | None = None) -> list[Trajectory]:
+    return asyncio.run(playing(env, engine, renderer, limits))
+
+
+async def playing(env, engine, renderer, limits: Limits | None = None) -> list[Trajectory]:
     task, limits = env.tasks("train")["train-3"], limits or Limits()
     plan = Plan("e", task, 0, Sampling(), 1)
     engine.open("e")
-
-    async def episode() -> list[Trajectory]:
-        return await Episode(plan, lambda: env, TokenAgent(engine, renderer, limits, plan), limits).play()
-
-    return asyncio.run(episode())
+    return await Episode(plan, lambda: env, TokenAgent(engine, renderer, limits, plan), limits).play()
 
 
 def script(renderer, *messages):
@@ -220,9 +221,15 @@ def test_a_tool_that_swallows_cancellation_cannot_hold_the_episode(adder, render
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.sleep(0.05)
 
+    async def ended() -> tuple[Trajectory, float]:
+        (part,) = await playing(adder(), ScriptedEngine(script(renderer, CALL)), renderer, Limits(tool_seconds=0.05))
+        return part, asyncio.get_running_loop().time()
+
     monkeypatch.setattr(adder, "astep", stubborn)
-    trajectory = play(adder(), ScriptedEngine(script(renderer, CALL)), renderer, Limits(tool_seconds=0.05))
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        trajectory, now = runner.run(ended())
     assert "waited 0.05 s for its step" in trajectory.failure.message
+    assert now < 1.0  # simulated seconds; the tool goes on for ten
 
 
 def test_each_turn_has_its_own_random_stream(adder, renderer):

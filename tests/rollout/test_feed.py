@@ -142,6 +142,31 @@ def test_what_is_played_when_training_is_over_has_the_engine_to_itself(simulate,
         runner.run(scenario())
 
 
+def test_an_evaluation_in_between_tells_nothing_of_what_training_repeats_meanwhile(simulate, adder, caplog):
+    def first_attempts_of_training(request) -> Fault | None:
+        return None if "#" in request.episode or request.episode.startswith("run/") else Fault.REFUSE
+
+    run = simulate(mode="async", staleness=2, faults=first_attempts_of_training)
+
+    async def scenario() -> tuple[str, str]:
+        await run.rollouts.start()
+        run.rollouts.follow(run.order, run.settings, 0, {})
+        await run.rollouts.take()
+        caplog.clear()
+        await run.rollouts.update_weights(Version(1))  # so that more is begun
+        plans = group_plans("run/0", adder().tasks("train")[3], SAMPLES, Sampling(), 7, 0)
+        await run.rollouts.play([Flight(0, plans)])
+        evaluation = caplog.text
+        await run.rollouts.take()
+        await run.rollouts.stop()
+        return evaluation, caplog.text
+
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        evaluation, training = runner.run(scenario())
+    assert evaluation == ""
+    assert "attempts were repeated" in training
+
+
 @pytest.mark.parametrize("mode", MODES, ids=lambda mode: "-".join(map(str, mode.values())))
 def test_nothing_is_learned_from_that_is_older_than_the_staleness_allows(simulate, mode):
     run = simulate(**mode).train(20)

@@ -1,15 +1,17 @@
 """The manager: groups in order, failures apart from rewards, a budget, and a word about what is waited for."""
 
 import logging
+import re
 import threading
 import time
+from dataclasses import replace
 from functools import partial
 
 import pytest
 
 from agent_rl import ToolEnv
 from agent_rl.core.limits import Limits
-from agent_rl.core.message import assistant, tool_call
+from agent_rl.core.message import assistant, image, tool_call, user
 from agent_rl.core.outcome import Cause, InfrastructureError
 from agent_rl.models import attention
 from agent_rl.models.scratch import new_model
@@ -142,6 +144,17 @@ def test_what_was_repeated_is_said_in_one_line(adder, manager, caplog):
     assert lines == [
         "0 of 8 episodes failed for good and are left out, 3 attempts were repeated: 3 x adder: out of order"
     ]
+
+
+def test_a_task_that_the_model_cannot_be_told_fails_alone_and_is_named_when_all_do(adder, manager, caplog):
+    told = adder().tasks("train")[3]
+    untold = replace(told, id="seen", messages=(user([image(b"\x89PNG\r\n\x1a\n")]),))
+    said = "'renderer': .* is read by text alone here: a user message holds an image"
+    first, second = manager(failure_budget=0.5).run([told, untold], 2, Sampling(), seed=0)
+    assert (first.rewards, second.usable) == ([1.0, 1.0], [])
+    assert re.search(said.replace("'", ""), caplog.text)
+    with pytest.raises(FailureBudgetError, match=f"^2 of 2 episodes failed .* {said}"):
+        manager(failure_budget=0.5).run([untold], 2, Sampling(), seed=0)
 
 
 def test_no_more_episodes_play_at_once_than_allowed_and_all_are_played(adder, renderer, manager):

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from agent_rl.core.errors import UserError
 from agent_rl.core.outcome import InfrastructureError
 from agent_rl.rollout.engines import Finish, Request, Sampling
-from agent_rl.rollout.engines.sglang import SglangEngine, SglangSettings, fleet
+from agent_rl.rollout.engines.sglang import SglangEngine, SglangSettings, arrival, fleet
 from agent_rl.rollout.engines.sglang.transports.disk import DiskTransport
 from tests.clients.fake_sglang import DROP, HALF, HANG, FakeSglang
 
@@ -284,7 +284,7 @@ def test_a_server_that_waits_for_the_next_weights_is_not_started_again_meanwhile
     async def scenario() -> None:
         async with FakeSglang() as fake:
             process = FakeProcess(fake.url)
-            monkeypatch.setattr(fleet, "launch", lambda *_: process)
+            monkeypatch.setattr(arrival, "launch", lambda *_: process)
             monkeypatch.setattr(fleet, "_RETRY_SECONDS", 0.05)
             async with running(tmp_path, restarts=2) as engine:
                 await engine.update_weights(lent := Weights(1))

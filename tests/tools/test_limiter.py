@@ -5,6 +5,7 @@ import gc
 import heapq
 import math
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -25,6 +26,7 @@ from hypothesis import strategies as st
 from agent_rl.core.outcome import InfrastructureError
 from agent_rl.tools import ToolPolicy
 from agent_rl.tools.limiter import LIMITER, enter, limiter_service
+from agent_rl.tools.limiter import server as server_module
 from agent_rl.tools.limiter.gate import ARRIVAL, Gate
 
 
@@ -139,6 +141,19 @@ def test_without_a_service_the_limits_hold_in_this_process(monkeypatch):
     asyncio.run(work())  # the first loop's places were given back with its connection
 
 
+def test_a_loop_that_outlives_a_run_asks_the_next_run_s_limiter(monkeypatch):
+    policy = ToolPolicy(concurrency=1)
+
+    async def work() -> None:
+        monkeypatch.delenv(LIMITER, raising=False)
+        await enter("two", policy)
+        with limiter_service() as address:
+            monkeypatch.setenv(LIMITER, address)
+            await asyncio.wait_for(enter("two", policy), 30)
+
+    asyncio.run(work())
+
+
 HOLDER = """
 import asyncio
 from agent_rl.tools import ToolPolicy
@@ -210,6 +225,16 @@ def test_over_tcp_only_who_knows_the_token_is_served(monkeypatch):
         monkeypatch.setenv(LIMITER, address[:-1] + ("0" if address[-1] != "0" else "1"))
         with pytest.raises(InfrastructureError, match="limiter"):
             asyncio.run(enter("t", ToolPolicy(concurrency=1)))
+
+
+def test_over_tcp_who_shows_no_token_is_sent_away_after_a_while(monkeypatch):
+    monkeypatch.setattr(server_module, "_TOKEN_SECONDS", 0.1)
+    with (
+        limiter_service("127.0.0.1") as address,
+        socket.create_connection(("127.0.0.1", int(address.split(":")[2]))) as silent,
+    ):
+        silent.settimeout(30)
+        assert silent.recv(1) == b""
 
 
 def test_a_limiter_that_is_not_there_is_an_infrastructure_failure(monkeypatch, tmp_path):

@@ -21,9 +21,9 @@ from agent_rl.core.message import assistant, tool_call
 from agent_rl.core.outcome import InfrastructureError
 from agent_rl.envs.mcp import McpEnv
 from agent_rl.envs.reward import reward
-from agent_rl.tools import Tool, ToolPolicy, tool
-from agent_rl.tools.mcp import McpServer
-from agent_rl.tools.mcp.schema import arguments_of
+from agent_rl.tools import Tool, ToolPolicy, records, tool
+from agent_rl.tools.answers import cache
+from agent_rl.tools.mcp import McpServer, McpSession
 
 SERVER = Path(__file__).with_name("mcp_server.py")
 COMMAND = shlex.join([sys.executable, str(SERVER)])
@@ -76,7 +76,8 @@ def test_a_call_is_answered_by_the_server_from_any_event_loop(stdio):
 
 def test_wrong_arguments_and_what_the_server_calls_an_error_are_told_to_the_policy(stdio):
     assert ask(stdio, "add", a="x") == "Error: argument 'a': 'x' is not of type 'integer'"
-    assert ask(stdio, "add") == "Error: 'a' is a required property"
+    assert ask(stdio, "add") == "Error: missing argument 'a'"
+    assert ask(stdio, "add", a=1, c=2) == "Error: unknown argument 'c' (there are: a, b)"
     assert ask(stdio, "fail", why="no").startswith("Error: ")
 
 
@@ -240,4 +241,33 @@ def test_errors_name_a_server_without_what_may_be_secret():
 
 def test_a_schema_that_is_none_is_the_servers_fault():
     with pytest.raises(InfrastructureError, match="'fly' have no valid schema"):
-        arguments_of("fly", {"type": "wing"}, "mcp")
+        STDIO.session()._tool("fly", "", {"type": "wing"})
+
+
+class Fast(McpSession):
+    """A session without a server."""
+
+    async def answer(self, name: str, arguments: dict[str, Any]) -> str:
+        return str(id(self))
+
+
+def test_cached_answers_are_told_apart_by_variables_and_headers_which_are_not_written_down(monkeypatch, tmp_path):
+    monkeypatch.setenv("AGENT_RL_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv(records.RECORD, str(tmp_path / "records"))
+    cache.cache_clear()
+    policy = ToolPolicy(cache="disk")
+    given: list[dict[str, Any]] = [{"command": "x"}, {"url": "http://x"}]
+    given += [{"command": "x", "variables": {"KEY": key}} for key in ("secret-1", "secret-2")]
+    given += [{"url": "http://x", "headers": {"Authorization": key}} for key in ("secret-1", "secret-2")]
+
+    def answers() -> list[str]:
+        sessions = [Fast(McpServer(**fields, policy=policy), True) for fields in given]
+        return [ask({"who": session._tool("who", "", {})}, "who") for session in sessions]
+
+    first = answers()
+    assert len(set(first)) == len(given)
+    cache.cache_clear()  # another process
+    assert answers() == first
+    written = [file.read_text() for file in tmp_path.rglob("*") if file.is_file()]
+    assert len(written) == len(given) + 1 and not any("secret" in text for text in written)
+    cache.cache_clear()

@@ -16,6 +16,7 @@ from agent_rl.core.trajectory import Trajectory
 from agent_rl.envs.registration import environment
 from agent_rl.tools import Tool, limiter
 from agent_rl.tools.answers import cache
+from agent_rl.tools.limiter import waiting
 from tests.tools.talkers import answers, play, run
 
 QUICK = {"backoff": 1e-3}
@@ -206,23 +207,23 @@ def test_tokens_are_counted_as_the_policy_reads_them():
 
 
 def test_a_place_that_comes_as_the_call_is_given_up_is_given_back(monkeypatch):
-    entered = limiter.enter
+    entered = waiting.enter
 
     @tool(policy=ToolPolicy(concurrency=1, queue_seconds=5))
     async def single() -> str:
         return "in"
 
     async def work() -> str:
-        async def just_then(key: str, policy: ToolPolicy) -> limiter.Place:
+        async def just_then(key: str, policy: ToolPolicy) -> waiting.Place:
             place = await entered(key, policy)
             given_up.cancel()
             return place
 
-        monkeypatch.setattr(limiter, "enter", just_then)
+        monkeypatch.setattr(waiting, "enter", just_then)
         given_up = asyncio.create_task(single.call(tool_call("single", {})))
         await asyncio.wait([given_up])
         assert given_up.cancelled()
-        monkeypatch.setattr(limiter, "enter", entered)
+        monkeypatch.setattr(waiting, "enter", entered)
         return (await single.call(tool_call("single", {})))["content"]
 
     assert asyncio.run(work()) == "in"

@@ -13,9 +13,9 @@ from agent_rl.core.outcome import BrokenEnvironmentError, InfrastructureError, t
 from agent_rl.core.settings import Settings
 from agent_rl.core.task import Task, TaskSet
 from agent_rl.core.threads import in_thread
-from agent_rl.envs.adapters.schema_tool import schema_tool
 from agent_rl.envs.adapters.stepped import OVER, SteppedEnv, seeded_tasks
 from agent_rl.tools import Tool, ToolPolicy
+from agent_rl.tools.schema_tool import schema_tool
 
 
 class OpenEnvSettings(Settings):
@@ -81,8 +81,8 @@ class OpenEnv(SteppedEnv):
         fields = {name: field for name, field in self._schema.get("properties", {}).items() if name != "metadata"}
         parameters = {key: value for key, value in self._schema.items() if key in ("type", "required", "$defs")}
         description = self._schema.get("description") or "Take an action."
-        function = {"name": "act", "description": description, "parameters": parameters | {"properties": fields}}
-        return schema_tool({"type": "function", "function": function}, self._step, self._policy)
+        described = {"name": "act", "description": description, "parameters": parameters | {"properties": fields}}
+        return schema_tool(described, self._step, self._policy)
 
     def _mcp_tools(self) -> list[Tool]:
         listed = self._asked(lambda: self._client.step({"type": "list_tools"})).observation
@@ -92,15 +92,15 @@ class OpenEnv(SteppedEnv):
         async def call(arguments: dict[str, Any]) -> str:
             return await self._step({"type": "call_tool", "tool_name": tool["name"], "arguments": arguments})
 
-        function = {"name": tool["name"], "description": tool["description"], "parameters": tool["input_schema"]}
-        return schema_tool({"type": "function", "function": function}, call, self._policy)
+        described = {"name": tool["name"], "description": tool["description"], "parameters": tool["input_schema"]}
+        return schema_tool(described, call, self._policy)
 
-    async def _step(self, action: dict[str, Any]) -> str:
-        """Take an action and return what is seen then; one that the server refuses is answered."""
+    async def _step(self, arguments: dict[str, Any]) -> str:
+        """Take the action that has these fields; return what is seen then. One that the server refuses is answered."""
         if self.over:
             return OVER
         try:
-            result = await in_thread(lambda: self._asked(lambda: self._client.step(action)))
+            result = await in_thread(lambda: self._asked(lambda: self._client.step(arguments)))
         except _RefusedError as error:
             return f"Error: {error}"
         self.gained += float(result.reward or 0.0)

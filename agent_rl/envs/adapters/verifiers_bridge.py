@@ -11,7 +11,7 @@ from agent_rl.core.errors import UserError
 from agent_rl.core.message import Message
 from agent_rl.core.outcome import told
 from agent_rl.envs.adapters.rows import found
-from agent_rl.envs.adapters.schema_tool import schema_tool
+from agent_rl.tools.schema_tool import schema_tool
 from agent_rl.tools.tool import Tool
 
 
@@ -140,4 +140,4 @@ def _tool(server: Any, prefix: str, listed: Any) -> Tool:
         return "\n".join(part.text for part in result.content if part.type == "text")
 
     described = {"description": listed.description or "", "parameters": listed.input_schema}
-    return schema_tool({"type": "function", "function": {"name": prefix + listed.name, **described}}, call)
+    return schema_tool({"name": prefix + listed.name, **described}, call)

@@ -11,7 +11,7 @@ import yaml
 from agent_rl.core.errors import UserError
 from agent_rl.core.modules import see
 from agent_rl.core.outcome import BrokenEnvironmentError
-from agent_rl.envs.adapters.schema_tool import schema_tool
+from agent_rl.tools.schema_tool import schema_tool
 from agent_rl.tools.tool import Tool
 
 
@@ -72,4 +72,4 @@ def as_ours(tool: Any, create_kwargs: dict[str, Any], rewarded: Callable[[float]
         rewarded(float(reward or 0.0))
         return response.text or ""
 
-    return schema_tool(tool.tool_schema.model_dump(exclude_unset=True, exclude_none=True), run)
+    return schema_tool(tool.tool_schema.function.model_dump(exclude_unset=True, exclude_none=True), run)

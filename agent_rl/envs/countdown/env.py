@@ -20,8 +20,10 @@ from agent_rl.tools.tool import tool
 
 SPLITS = {"train": 2000, "test": 400}
 """Most problems per split; fewer where the settings allow fewer different ones."""
-KNOWS = 0.15
-"""Probability that a try of the demonstrated player is a solution on purpose; else it is any expression."""
+KNOWS = 0.3
+"""Probability that a try of the demonstrated player is a solution on purpose."""
+ADDS = 0.4
+"""Probability that it adds all the numbers, whatever came of it before; else it tries any expression."""
 _ATTEMPTS = 10  # problems that are made for each that is wanted, before it is taken that there are no more
 
 
@@ -78,18 +80,31 @@ class Countdown(ToolEnv):
         return [_try(task.answer)[0]]
 
     def demonstrate(self, rng: Random) -> Demonstration:
-        """Return an episode, on a problem made for it, of a player that mostly tries whatever comes to mind."""
+        """Return an episode, on a problem that is not held out, of a player with more habits than knowledge."""
         problem = _generated(rng, _shape(self.settings))
+        while _held_out(problem):
+            problem = _generated(rng, _shape(self.settings))
         messages = list(_task(problem).messages)
         for _ in range(self.settings.tries):
-            knows = rng.random() < KNOWS
-            text = problem.solution if knows else random_expression(rng, problem.numbers, self.settings.operators)
+            text = _habitual(rng, problem, self.settings.operators)
             said, solved = judged(text, problem.numbers, problem.target)
             action, call = _try(text)
             messages += [action, tool_result(said, call)]
             if solved:
                 break
         return Demonstration(messages, [tool.schema() for tool in self.tools()])
+
+
+def _habitual(rng: Random, problem: Problem, operators: str) -> str:
+    """Return what the demonstrated player tries."""
+    style = rng.random()
+    if style < KNOWS:
+        return problem.solution
+    return (
+        " + ".join(map(str, problem.numbers))
+        if style < KNOWS + ADDS
+        else random_expression(rng, problem.numbers, operators)
+    )
 
 
 def judged(expression: str, numbers: tuple[int, ...] | list[int], target: int) -> tuple[str, bool]:
@@ -121,6 +136,11 @@ def _generated(rng: Random, shape: tuple[int, int, int, str]) -> Problem:
     return generate(rng, count, largest, highest, operators)
 
 
+def _held_out(problem: Problem) -> bool:
+    """Return whether a problem belongs to the split "test", which its own key chooses."""
+    return derive(0, "countdown/split", problem.key) % 4 == 0
+
+
 @functools.cache
 def _task_set(split: str, *shape: Any) -> TaskSet:
     """Return the problems of a split: a problem belongs to the split that its own key chooses."""
@@ -130,7 +150,7 @@ def _task_set(split: str, *shape: Any) -> TaskSet:
         if len(problems) == SPLITS[split]:
             break
         problem = _generated(rng, (shape[0], shape[1], shape[2], shape[3]))
-        if (derive(0, "countdown/split", problem.key) % 4 == 0) == (split == "test"):
+        if _held_out(problem) == (split == "test"):
             problems.setdefault(problem.key, problem)
     return TaskSet([_task(problem) for problem in problems.values()], split)
 

@@ -24,8 +24,10 @@ FELL = "You fell into a hole."
 ARRIVED = "You reached the goal."
 SPLITS = {"train": 2000, "test": 400}
 """Maps per split."""
-NEARER = 0.55
-"""Probability that the demonstrated player comes nearer to the goal on purpose; else it goes anywhere."""
+NEARER = 0.35
+"""Probability that a move of the demonstrated player comes nearer to the goal on purpose."""
+STRAIGHT = 0.45
+"""Probability that it goes on in the direction in which it went before; else it goes anywhere."""
 
 
 class FrozenLakeSettings(Settings):
@@ -91,14 +93,15 @@ class FrozenLake(ToolEnv):
             yield assistant("", [tool_call("move", {"direction": direction})])
 
     def demonstrate(self, rng: Random) -> Demonstration:
-        """Return an episode, on a map made for it and without slipping, of a player that often strays."""
+        """Return an episode, on a map that is not held out and does not slip, of a player that often strays."""
         lake = generate(rng, self.settings.size)
+        while _held_out(lake):
+            lake = generate(rng, self.settings.size)
         known, cells = distances(lake), "".join(lake)
-        at = cells.index("S")
+        at, direction = cells.index("S"), rng.choice(DIRECTIONS)
         messages = [user(PROMPT + drawn(lake, at))]
         for _ in range(known[at] + self.settings.slack):
-            wise = rng.random() < NEARER
-            direction = rng.choice(list(shortest(lake, at, known)) if wise else DIRECTIONS)
+            direction = _strayed(rng, direction, list(shortest(lake, at, known)))
             at = moved(at, direction, len(lake))
             ends = {"G": ARRIVED, "H": FELL}.get(cells[at])
             call = tool_call("move", {"direction": direction})
@@ -108,9 +111,22 @@ class FrozenLake(ToolEnv):
         return Demonstration(messages, [tool.schema() for tool in self.tools()])
 
 
+def _strayed(rng: Random, before: str, wise: list[str]) -> str:
+    """Return where the demonstrated player goes that went `before`, where `wise` directions lead nearer to the goal."""
+    style = rng.random()
+    if style < NEARER:
+        return rng.choice(wise)
+    return before if style < NEARER + STRAIGHT else rng.choice(DIRECTIONS)
+
+
 def lake_of(task: Task) -> Lake:
     """Return the map of a task."""
     return tuple(task.data["lake"])
+
+
+def _held_out(lake: Lake) -> bool:
+    """Return whether a map belongs to the split "test", which its own letters choose."""
+    return derive(0, "frozen_lake/split", *lake) % 4 == 0
 
 
 @functools.cache
@@ -120,7 +136,7 @@ def _task_set(split: str, size: int) -> TaskSet:
     lakes: dict[Lake, None] = {}
     while len(lakes) < SPLITS[split]:
         lake = generate(rng, size)
-        if (derive(0, "frozen_lake/split", *lake) % 4 == 0) == (split == "test"):
+        if _held_out(lake) == (split == "test"):
             lakes[lake] = None
     return TaskSet([_task(lake) for lake in lakes], split)
 

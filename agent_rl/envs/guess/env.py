@@ -8,7 +8,7 @@ from agent_rl.tools.tool import tool
 
 
 class Guess(Demonstrated):
-    """Find a hidden number among 30 with 5 guesses; only who halves what is left always succeeds."""
+    """Find a hidden number among 20 with 5 guesses; only who halves what is left always succeeds."""
 
     def tasks(self, split: str) -> list[Task]:
         """Return every number of ten ranges: those that begin with an odd number for "train", else with an even one."""

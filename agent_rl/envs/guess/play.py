@@ -8,11 +8,11 @@ from agent_rl.core.task import Task
 from agent_rl.envs.base import Demonstration
 from agent_rl.envs.tool_env import ToolEnv
 
-NUMBERS = 30
+NUMBERS = 20
 """Numbers in a range."""
 GUESSES = 5
-"""Guesses that count; halving finds any of 30 numbers with 5."""
-LOWEST = 0.35
+"""Guesses that count; halving finds any of 31 numbers with 5."""
+LOWEST = 0.55
 """Probability that the demonstrated player tries the lowest number that is possible."""
 MIDDLE = 0.2
 """Probability that it tries the one in the middle; else it tries any that is possible."""

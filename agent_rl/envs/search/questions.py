@@ -69,6 +69,32 @@ def split_of(country: str) -> str:
     return "test" if derive(0, "search/split", country) % 1000 < TEST_SHARE * 1000 else "train"
 
 
+def countries_of(world: World, split: str) -> set[str]:
+    """Return the countries that belong to a split."""
+    return {name for name in world.countries if split_of(name) == split}
+
+
+def attributes_of(world: World, country: str) -> list[Hop]:
+    """Return the facts about a country alone."""
+    facts = world.countries[country].facts
+    return [Hop(relation, country, facts[relation]) for relation in FINAL if relation in facts]
+
+
+def neighbours_of(world: World, country: str, inside: set[str]) -> list[Hop]:
+    """Return the facts about a country's neighbours that are in `inside`."""
+    facts = world.countries[country].facts
+    return [Hop(relation, country, facts[relation]) for relation in NEIGHBOURS if facts.get(relation) in inside]
+
+
+def cities_of(world: World, inside: set[str]) -> dict[str, list[Hop]]:
+    """Return the facts about the cities of each country that is in `inside`; those with odd names are left out."""
+    cities: dict[str, list[Hop]] = defaultdict(list)
+    for city in world.cities:
+        if city.country in inside and _PLAIN_NAME.fullmatch(city.name) and len(city.name) <= 24:
+            cities[city.country].append(Hop(CITY_RELATION, subject(CITY_RELATION, city.name), city.country))
+    return cities
+
+
 class Answerable:
     """Says whether the index answers every hop of a chain with the right passage on top; asks once per hop."""
 
@@ -146,11 +172,8 @@ def _draw(pool: Pool, answerable: Answerable, count: int, rng: random.Random) ->
 def _candidates(world: World, split: str, hops: int) -> Pool:
     """Return the chains of `hops` facts inside `split`, by type and by answer."""
     pool: Pool = defaultdict(lambda: defaultdict(list))
-    inside = {name for name in world.countries if split_of(name) == split}
-    cities: dict[str, list[Hop]] = defaultdict(list)
-    for city in world.cities:
-        if city.country in inside and _PLAIN_NAME.fullmatch(city.name) and len(city.name) <= 24:
-            cities[city.country].append(Hop(CITY_RELATION, subject(CITY_RELATION, city.name), city.country))
+    inside = countries_of(world, split)
+    cities = cities_of(world, inside)
     for country in sorted(inside):
         for chain in _chains_from(world, inside, country, cities[country], hops):
             if chain[-1].value.lower() not in question(chain).lower():
@@ -160,15 +183,8 @@ def _candidates(world: World, split: str, hops: int) -> Pool:
 
 def _chains_from(world: World, inside: set[str], country: str, cities: list[Hop], hops: int) -> Iterator[Chain]:
     """Yield the chains of `hops` facts that pass through `country` first and never leave `inside`."""
-    facts = world.countries[country].facts
-    near = [Hop(r, country, facts[r]) for r in NEIGHBOURS if facts.get(r) in inside]
-    attributes = [Hop(r, country, facts[r]) for r in FINAL if r in facts]
-    beyond = [
-        (hop, Hop(r, hop.value, world.countries[hop.value].facts[r]))
-        for hop in near
-        for r in FINAL
-        if r in world.countries[hop.value].facts
-    ]
+    near, attributes = neighbours_of(world, country, inside), attributes_of(world, country)
+    beyond = [(hop, attribute) for hop in near for attribute in attributes_of(world, hop.value)]
     if hops == 1:
         yield from ((city,) for city in cities)
         yield from ((hop,) for hop in attributes + near)

@@ -6,6 +6,7 @@ from agent_rl.envs.wrappers.limits import LimitEpisode
 from agent_rl.envs.wrappers.record import Record
 from agent_rl.envs.wrappers.section import register_wrapper
 from agent_rl.envs.wrappers.summarise import Summarise
+from agent_rl.envs.wrappers.user import SimulatedUser
 
 __all__ = [
     "AgentWrapper",
@@ -13,6 +14,7 @@ __all__ = [
     "DropObservations",
     "LimitEpisode",
     "Record",
+    "SimulatedUser",
     "Summarise",
     "TruncateToolOutput",
     "register_wrapper",

@@ -1,17 +1,23 @@
 """Record: every episode of an environment as a line of a file."""
 
 import json
+import logging
+import threading
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
-from agent_rl.core.files import storing
+from agent_rl.core.context import count
+from agent_rl.core.files import StorageError, append_line
 from agent_rl.core.message import Message
 from agent_rl.core.settings import Settings
 from agent_rl.core.threads import in_thread
 from agent_rl.envs.base import ResetResult, StepResult
 from agent_rl.envs.wrappers.base import AgentWrapper
+
+logger = logging.getLogger(__name__)
 
 
 class RecordOptions(Settings):
@@ -22,11 +28,14 @@ class RecordOptions(Settings):
 
 
 class Record(AgentWrapper):
-    """Writes each episode as an object with these fields.
+    """Writes each episode as a line of a file: an object with these fields.
 
     `messages` has all that was said, `rewards` one number per turn, `infos` what came with the reset and with each
     turn, `terminated` and `truncated` how it ended. Both are false of an episode that was given up: it is written when
     the environment is reset or closed. What JSON does not know is written as text.
+
+    An episode that cannot be written, on a full disk say, is none the worse for it: it is counted as `record/lost`, and
+    the log says once that the file cannot be written, and when it can be again how many episodes it lacks.
     """
 
     Options = RecordOptions
@@ -72,8 +81,28 @@ class Record(AgentWrapper):
         if episode is None:
             return
         path = Path(self.options.file)
-        line = json.dumps(episode, default=str) + "\n"
-        with storing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("ab", buffering=0) as file:
-                file.write(line.encode())
+        line = json.dumps(episode, default=str)
+        try:
+            append_line(path, line)
+        except StorageError as error:
+            count("record/lost")
+            _note_loss(path, error)
+        else:
+            _note_success(path)
+
+
+_lost: Counter[Path] = Counter()
+_noting = threading.Lock()
+
+
+def _note_loss(path: Path, error: StorageError) -> None:
+    with _noting:
+        _lost[path] += 1
+        if _lost[path] == 1:
+            logger.warning("episodes are not recorded: %s", error)
+
+
+def _note_success(path: Path) -> None:
+    with _noting:
+        if lost := _lost.pop(path, 0):
+            logger.warning("episodes are recorded again; %d are missing in %s", lost, path)

@@ -14,17 +14,19 @@ from agent_rl.envs.wrappers.context import DropObservations, TruncateToolOutput
 from agent_rl.envs.wrappers.limits import LimitEpisode
 from agent_rl.envs.wrappers.record import Record
 from agent_rl.envs.wrappers.summarise import Summarise
+from agent_rl.envs.wrappers.user import SimulatedUser
 
 WRAPPERS: Registry[type[AgentWrapper]] = Registry("wrapper")
 WRAPPERS.register("drop_observations", DropObservations)
 WRAPPERS.register("limit", LimitEpisode)
 WRAPPERS.register("record", Record)
+WRAPPERS.register("simulated_user", SimulatedUser)
 WRAPPERS.register("summarise", Summarise)
 WRAPPERS.register("truncate_tool_output", TruncateToolOutput)
 
 
 def register_wrapper(name: str, cls: type[AgentWrapper]) -> None:
-    """Make a wrapper known as `env.wrappers=[{name: NAME}]`; in the file of an environment, it is when that is read."""
+    """Make a wrapper known as `env.wrappers=[NAME]`; in the file of an environment, it is when that is read."""
     WRAPPERS.register(name, cls)
 
 
@@ -39,8 +41,8 @@ class WrapperSection(BaseModel):
     @model_validator(mode="wrap")
     @classmethod
     def _known(cls, values: Any, handler: ModelWrapValidatorHandler["WrapperSection"]) -> "WrapperSection":
-        """Let the wrapper's own class judge its options, so that errors name their keys."""
-        section = handler(values)
+        """Let the wrapper's own class judge its options, so that errors name their keys; a bare name has none."""
+        section = handler({"name": values} if isinstance(values, str) else values)
         found = wrapper(section.name)
         if not issubclass(found, AgentWrapper):
             _check_arguments(section.name, found, section.options)

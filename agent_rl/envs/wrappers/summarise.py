@@ -2,25 +2,24 @@
 
 import inspect
 import json
-import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 
-from agent_rl.clients.openai import ChatClient
 from agent_rl.core.context import count
 from agent_rl.core.errors import UserError
-from agent_rl.core.message import Message, system, text_of, user
+from agent_rl.core.message import Message, system, user
 from agent_rl.core.outcome import InfrastructureError
-from agent_rl.core.settings import Settings
 from agent_rl.core.threads import in_thread
+from agent_rl.envs.endpoint import Endpoint
 from agent_rl.envs.wrappers.base import ChatEnv
 from agent_rl.envs.wrappers.context import ContextWrapper
 
 Summary = Callable[[list[Message]], str | Awaitable[str]]
 """Makes a text of the messages that it stands for."""
 
+_SOURCE = "summarise"
 _HEADING = "Summary of what happened so far:\n"
 _TASK = (
     "You are given a part of a conversation between an agent and its environment, as JSON. Summarise it for the agent, "
@@ -29,7 +28,7 @@ _TASK = (
 )
 
 
-class SummariseOptions(Settings):
+class SummariseOptions(Endpoint):
     """When a conversation is summarised, and by which model where no function does it."""
 
     above: PositiveInt = 2048
@@ -38,14 +37,8 @@ class SummariseOptions(Settings):
     """The newest so many turns stay as they are."""
     model: str = ""
     """The model that summarises, by its name at the endpoint."""
-    url: str = "https://api.openai.com/v1"
-    """The OpenAI-compatible endpoint: what stands before `/chat/completions`."""
-    key_variable: str = "OPENAI_API_KEY"
-    """The environment variable that holds the key; without one, none is sent."""
     parameters: dict[str, Any] = Field(default_factory=lambda: {"temperature": 0.0, "max_tokens": 512})
     """Fields of every request for a summary."""
-    seconds: PositiveFloat = 60.0
-    """Longest wait for one summary; the deadline of an environment's step holds as well."""
 
 
 class Summarise(ContextWrapper):
@@ -90,17 +83,8 @@ class Summarise(ContextWrapper):
 
     async def _asked(self, messages: list[Message]) -> str:
         """Return the model's summary."""
-        options = self.options
-        key = os.environ.get(options.key_variable, "").strip()
-        client = ChatClient(options.url, options.model, key or None, connections=1)
-        try:
-            question = [system(_TASK), user(json.dumps(messages, ensure_ascii=False))]
-            said = await client.complete(question, [], options.parameters, seconds=options.seconds)
-        except UserError as error:  # such as a wrong key: nothing that the policy or the environment did
-            raise InfrastructureError("summarise", str(error)) from error
-        finally:
-            await client.close()
-        text = text_of(said.message).strip()
+        question = [system(_TASK), user(json.dumps(messages, ensure_ascii=False))]
+        text = (await self.options.ask(_SOURCE, question)).strip()
         if not text:
-            raise InfrastructureError("summarise", f"the model {options.model} wrote no summary ({said.finish})")
+            raise InfrastructureError(_SOURCE, f"the model {self.options.model} wrote no summary")
         return text

@@ -1,7 +1,8 @@
 """The agent that learns: exact tokens from an engine, all of them recorded."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from agent_rl.core.deadlines import Excuse, Overdue, waiting_for, within
@@ -36,10 +37,15 @@ class TokenAgent:
         self._plan, self._excuse = plan, excuse or Excuse()
 
     def begin(self, trajectory: Trajectory, messages: Sequence[Message], tools: list[dict[str, Any]]) -> None:
-        """Render the prompt."""
+        """Render the prompt.
+
+        Raises:
+            BrokenEnvironmentError: The model cannot be told such messages; those of another task it may.
+        """
         self._trajectory = trajectory
         self._tokens: list[int] = []
-        self._append(Segment(Origin.PROMPT, tuple(self._renderer.prompt(messages, tools))))
+        with _telling():
+            self._append(Segment(Origin.PROMPT, tuple(self._renderer.prompt(messages, tools))))
 
     async def act(self, number: int) -> Action | None:
         """Sample a turn; what the engine gives back unfinished is gone on with.
@@ -73,8 +79,13 @@ class TokenAgent:
         return Action(message, StopReason.TURN_LENGTH if room > most else StopReason.EPISODE_LENGTH)
 
     def hear(self, messages: Sequence[Message]) -> bool:
-        """Append the tokens of the environment's answer, if there is room for them and one more."""
-        tokens = self._renderer.observation(messages, self._tokens[-1])
+        """Append the tokens of the environment's answer, if there is room for them and one more.
+
+        Raises:
+            BrokenEnvironmentError: The model cannot be told such messages.
+        """
+        with _telling():
+            tokens = self._renderer.observation(messages, self._tokens[-1])
         if len(self._tokens) + len(tokens) >= self._limits.episode_tokens:
             return False
         self._append(Segment(Origin.OBSERVATION, tuple(tokens)))
@@ -125,6 +136,15 @@ class TokenAgent:
     def _append(self, segment: Segment) -> None:
         self._trajectory.segments.append(segment)
         self._tokens = [*self._tokens, *segment.tokens]
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
+    """Let messages that the renderer refuses be the failure of the environment that wrote them."""
+    try:
+        yield
+    except UserError as error:
+        raise BrokenEnvironmentError("renderer", str(error)) from error
 
 
 def checked(said: Generation, request: Request, vocabulary: int) -> Generation:

@@ -42,17 +42,19 @@ async def enter(key: str, policy: ToolPolicy) -> Place:
         InfrastructureError: The limiter cannot be reached, or has gone.
     """
     loop = asyncio.get_running_loop()
+    address = os.environ.get(LIMITER) or _own()
     connection = _connections.get(loop)
-    if connection is None or connection.closed:
-        connection = _connections[loop] = Connection()
+    if connection is None or connection.closed or connection.address != address:  # a loop may outlive a run
+        connection = _connections[loop] = Connection(address)
     return await connection.enter(key, policy)
 
 
 class Connection:
     """One connection to the limiter, for one event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: str) -> None:
         """Begin to connect."""
+        self.address = address
         self._numbers = itertools.count()
         self._waiting: dict[int, asyncio.Future[None]] = {}
         self._writer: asyncio.StreamWriter | None = None
@@ -97,7 +99,7 @@ class Connection:
     async def _read(self) -> None:
         """Connect, then take the limiter's answers until the connection ends."""
         try:
-            reader, self._writer = await _connect(os.environ.get(LIMITER) or _own())
+            reader, self._writer = await _connect(self.address)
             self._ready.set_result(None)
             while line := await reader.readline():
                 entered = self._waiting.get(json.loads(line)["entered"])

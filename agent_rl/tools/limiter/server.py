@@ -2,7 +2,8 @@
 
 It speaks lines of JSON. A client sends `{"enter": 7, "key": "search", "concurrency": 4, "rates": [[50, 1.0]]}`, is
 answered `{"entered": 7}` when call 7 may begin, and sends `{"leave": 7}` when it has ended or does not wait any more.
-What a client holds is given back when its connection ends. Over TCP the first line is `{"token": "…"}`.
+What a client holds is given back when its connection ends. Over TCP the first line is `{"token": "…"}`; who sends
+none within 10 s is sent away.
 """
 
 import asyncio
@@ -17,10 +18,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from agent_rl.core.outcome import told
 from agent_rl.core.threads import LoopThread
 from agent_rl.tools.limiter.gate import Gate
 
 logger = logging.getLogger(__name__)
+_TOKEN_SECONDS = 10.0  # within which a client over TCP shows its token, or else is nobody of ours
 _Key = tuple[str, int | None, tuple[tuple[int, float], ...]]
 
 
@@ -67,7 +70,9 @@ class _Limiter:
             while line := await reader.readline():
                 self._take(json.loads(line), held, writer)
         except (OSError, ValueError, KeyError, TypeError) as error:
-            logger.warning("a client of the limiter broke off: %s", error)
+            logger.warning("a client of the limiter broke off: %s", told(error))
+        except asyncio.CancelledError:  # the limiter ends; asyncio would report a stream's task that ends like this
+            return
         finally:
             for number, key in held.items():  # first of all, so that none of its own is let in by an end of its own
                 self._gates[key].withdraw((writer, number))
@@ -80,7 +85,9 @@ class _Limiter:
     async def _admitted(self, reader: asyncio.StreamReader) -> bool:
         if not self._token:
             return True
-        given = str(json.loads(await reader.readline() or "{}").get("token", ""))
+        async with asyncio.timeout(_TOKEN_SECONDS):
+            line = await reader.readline()
+        given = str(json.loads(line or "{}").get("token", ""))
         return hmac.compare_digest(given.encode(), self._token.encode())
 
     def _take(self, asked: dict[str, Any], held: dict[int, _Key], writer: asyncio.StreamWriter) -> None:

@@ -1,5 +1,6 @@
 """McpServer: which server, declared in one line."""
 
+import hashlib
 import importlib.util
 import shlex
 from pathlib import Path
@@ -63,6 +64,11 @@ class McpServer(Settings):
     def public(self) -> "McpServer":
         """Return the declaration without variables and headers, which may be secret, for what is written down."""
         return self.model_copy(update={"variables": {}, "headers": {}})
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the whole declaration but the policy, by which cached answers are told apart."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
     def session(self) -> McpSession:
         """Return a session: a new one for each episode, or the one that all episodes of this process share.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from agent_rl.core.context import count
 from agent_rl.core.outcome import InfrastructureError
 from agent_rl.core.threads import service_loop
-from agent_rl.tools.mcp.schema import arguments_of
+from agent_rl.tools.schema_tool import schema_tool
 from agent_rl.tools.tool import Tool
 
 if TYPE_CHECKING:
@@ -20,11 +20,12 @@ _REST = 30.0  # seconds
 
 @dataclass(frozen=True)
 class _Remote:
-    """A tool of a session. Answers that are kept are told apart by the `settings` of what a tool is a method of."""
+    """A tool of a session. Answers are told apart by `settings`, those in caches by `fingerprint` as well."""
 
     session: "McpSession"
     name: str
     settings: "McpServer"
+    fingerprint: str
 
     async def call(self, arguments: dict[str, Any]) -> str:
         return await service_loop().call(self.session.answer(self.name, arguments))
@@ -75,9 +76,12 @@ class McpSession:
         return self._tools[1]
 
     def _tool(self, name: str, description: str, schema: dict[str, Any]) -> Tool:
-        arguments = arguments_of(name, schema, self._server.source)
-        function = _Remote(self, name, self._server.public()).call
-        return Tool(name, " ".join(description.split()), arguments, function, self._server.policy)
+        described = {"name": name, "description": " ".join(description.split()), "parameters": schema}
+        try:
+            remote = _Remote(self, name, self._server.public(), self._server.fingerprint)
+            return schema_tool(described, remote.call, self._server.policy)
+        except ValueError as error:
+            raise InfrastructureError(self._server.source, str(error)) from error
 
     async def answer(self, name: str, arguments: dict[str, Any]) -> str:
         """Return what the tool `name` answers, called on the service loop."""

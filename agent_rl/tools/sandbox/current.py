@@ -8,8 +8,8 @@ from pydantic import TypeAdapter
 
 from agent_rl.core.scopes import RUN, keep
 from agent_rl.tools.sandbox.base import Sandbox
-from agent_rl.tools.sandbox.local.sandbox import LocalSandbox
 from agent_rl.tools.sandbox.local.settings import LocalSettings
+from agent_rl.tools.sandbox.making import make_sandbox
 from agent_rl.tools.sandbox.settings import SandboxSettings
 
 CHOICE = "AGENT_RL_SANDBOX"
@@ -37,5 +37,4 @@ def current_sandbox() -> Sandbox:
 
 
 def _made(text: str) -> Sandbox:
-    settings = TypeAdapter(SandboxSettings).validate_json(text) if text else LocalSettings()
-    return LocalSandbox(settings)
+    return make_sandbox(TypeAdapter[SandboxSettings](SandboxSettings).validate_json(text) if text else LocalSettings())

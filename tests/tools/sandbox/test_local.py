@@ -69,6 +69,30 @@ def test_files_lie_in_the_working_folder_and_are_fetched(sandbox: LocalSandbox) 
 def test_a_path_that_leaves_the_folder_is_refused(sandbox: LocalSandbox, path: str) -> None:
     with pytest.raises(UserError, match="relative path"):
         ran(sandbox, "", files={path: b""})
+    with pytest.raises(UserError, match="relative path"):
+        ran(sandbox, "", fetch=(path,))
+
+
+@pytest.mark.parametrize("path", ["a" * 256, "a/" * 40 + "a", "/".join(["a" * 99] * 20)])
+def test_a_path_that_no_folder_holds_is_refused(sandbox: LocalSandbox, path: str) -> None:
+    with pytest.raises(UserError, match="too long a path"):
+        ran(sandbox, "", files={path: b""})
+    with pytest.raises(UserError, match="'a' cannot be a file and, because of 'a/b/c', a folder"):
+        ran(sandbox, "", files={"a/b/c": b"", "a": b""})
+
+
+def test_what_is_given_does_not_count_as_written(sandbox: LocalSandbox) -> None:
+    files = {f"folder/{number}": b"" for number in range(600)} | {"big": b"x" * (3 << 20)}
+    code = (
+        "import os; open('more', 'wb').write(b'x' * 900_000); print(len(os.listdir('folder')), os.path.getsize('big'))"
+    )
+    assert ran(sandbox, code, files=files, limits={"disk_mb": 1}).stdout == f"600 {3 << 20}\n"
+
+
+def test_memory_that_processes_share_counts_once(sandbox: LocalSandbox) -> None:
+    code = "import os, time\nx = bytearray(40 << 20)\nfor _ in range(9):\n    if not os.fork(): break\ntime.sleep(0.5)"
+    result = ran(sandbox, code, limits={"memory_mb": 150})
+    assert result.status is Status.FINISHED
 
 
 def test_a_language_that_is_not_here_is_one_line(sandbox: LocalSandbox) -> None:

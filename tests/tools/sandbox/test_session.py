@@ -116,6 +116,34 @@ def test_what_a_cell_writes_to_its_control_socket_harms_nobody_else(sandbox: Loc
     assert (third.status, third.stdout) == (Status.FINISHED, "2\n")
 
 
+def test_what_a_cell_leaves_running_stands_still_between_calls(sandbox: LocalSandbox) -> None:
+    async def run() -> None:
+        async with begun(sandbox) as session:
+            await session.run("import os\nif not os.fork():\n    while True: open('a', 'a').write('x')")
+            await asyncio.sleep(0.3)
+            sizes = []
+            for _ in range(2):
+                result = await session.run("n = os.path.getsize('a'); n")
+                sizes.append(int(result.stdout))
+                await asyncio.sleep(0.3)
+            assert sizes[1] - sizes[0] < 30_000
+
+    asyncio.run(run())
+
+
+def test_a_program_that_makes_copies_impossible_has_one_that_begins_anew(sandbox: LocalSandbox) -> None:
+    async def run() -> None:
+        async with begun(sandbox, seconds=2.0) as session:
+            await session.run("x = 1\nimport os, time\nwhile True:\n    if not os.fork(): time.sleep(99)")
+            copy = await session.snapshot()
+            result = await copy.run("1 + 1")
+            assert (result.stdout, "began anew" in result.message) == ("2\n", True)
+            assert (await session.run("x")).stdout == "1\n"
+            await copy.close()
+
+    asyncio.run(run())
+
+
 def test_many_sessions_run_side_by_side(sandbox: LocalSandbox) -> None:
     async def one(number: int) -> str:
         async with begun(sandbox) as session:

@@ -60,6 +60,7 @@ def test_the_strongest_that_works_is_taken(tmp_path: Path) -> None:
     assert [line[:3] for line in tried(tmp_path, "unsafe", "", "print(1)")] == [["namespaces", "finished", "1\n"]]
 
 
+@pytest.mark.slow
 def test_landlock_alone_keeps_files_network_processes_and_time(tmp_path: Path) -> None:
     secret = tmp_path.with_name("secret")
     secret.write_text("hunter2")
@@ -87,6 +88,7 @@ def test_landlock_alone_keeps_files_network_processes_and_time(tmp_path: Path) -
     assert secret.read_text() == "hunter2"
 
 
+@pytest.mark.slow
 def test_without_anything_limits_hold(tmp_path: Path) -> None:
     closed = "lesser_kernel.UNSHARE, lesser_kernel.LANDLOCK"
     code = "import os, time\nif not os.fork(): os.setsid()\ntime.sleep(60)"
@@ -95,6 +97,7 @@ def test_without_anything_limits_hold(tmp_path: Path) -> None:
     assert [line[1] for line in lines] == ["time_limit", "output_limit", "finished"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="only the superuser can become somebody else")
 @pytest.mark.parametrize(("weakest", "closed"), [("namespaces", ""), ("landlock", "lesser_kernel.UNSHARE")])
 def test_an_ordinary_user_has_the_same(tmp_path: Path, weakest: str, closed: str) -> None:

@@ -41,7 +41,7 @@ class SglangEngine:
     @property
     def version(self) -> int:
         """The version of the weights that requests are sampled with now."""
-        return self._fleet.version
+        return self._fleet.weights.version
 
     @property
     def urls(self) -> list[str]:
@@ -126,10 +126,10 @@ class SglangEngine:
             member = await self._fleet.balancer.take(request.episode, request.priority, arrival)
             request.excuse.place()
             rid = new_id()
-            began = self._fleet.version
+            began = self._fleet.weights.version
             params = sampling_params(request, new, member.facts.seeds)
             call = asyncio.create_task(
-                member.client.generate(rid, request.tokens + done, params, self._fleet.label), name=rid
+                member.client.generate(rid, request.tokens + done, params, self._fleet.weights.label), name=rid
             )
             call.add_done_callback(partial(self._give_back, member))
             try:
@@ -143,7 +143,7 @@ class SglangEngine:
                 if failures == self.settings.attempts:
                     raise InfrastructureError(error.source, f"{failures} attempts: {error.message}") from error
                 continue
-            said, go_on = read(answer, rid, request, new, self._vocabulary, self._fleet.versions)
+            said, go_on = read(answer, rid, request, new, self._vocabulary, self._fleet.weights.versions)
             return replace(said, began=began), go_on
 
     def _give_back(self, member: Member, call: "asyncio.Task[Answer]") -> None:

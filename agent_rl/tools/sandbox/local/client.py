@@ -23,8 +23,13 @@ from agent_rl.tools.sandbox.local.settings import Tier
 _START = "import sys; sys.path.insert(0, sys.argv[1]); from forked.server import main; main()"
 _FOLDER = str(Path(__file__).parent)
 _OPTIONS = ("-SsPB", "-X", "utf8")
-# One thread of linear algebra, and the same order of sets in every run.
-_ENVIRONMENT = {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+_ENVIRONMENT = {
+    "PYTHONHASHSEED": "0",  # the order of sets is the same in every run
+    "LD_BIND_NOW": "1",  # functions are looked up once, not in every process
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+}
 _STARTING = 60.0  # seconds
 _ENDING = 5.0  # seconds that it has to end what it runs
 _RETRY = 0.005  # seconds until a message is sent again for which there was no room
@@ -123,11 +128,17 @@ class ForkServer:
         """
         await self._send({"do": "run", "run": name, **order}, descriptors)
 
-    def kill(self, name: int) -> None:
-        """Let it end a run; nothing happens when that has ended already."""
+    def tell(self, name: int, what: str, *descriptors: int) -> None:
+        """Let it do something to a run; nothing happens when that has ended already.
+
+        Args:
+            name: The run's.
+            what: `kill` it, `stop` all its processes, let them `go_on`, or `end` the interpreter that comes along.
+            descriptors: What comes along: a pidfd.
+        """
         if not self.gone:
             with contextlib.suppress(OSError):
-                self._channel.send(json.dumps({"do": "kill", "run": name}).encode())
+                socket.send_fds(self._channel, [json.dumps({"do": what, "run": name}).encode()], descriptors)
 
     def close(self) -> None:
         """End it and all that it runs; harmless twice."""
@@ -189,7 +200,8 @@ class ForkServer:
 def _import_path() -> list[str]:
     """Return where programs import from: the standard library and what is installed, without start-up hooks."""
     library = [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), sysconfig.get_config_var("DESTSHARED")]
-    return list(dict.fromkeys(path for path in (*library, *site.getsitepackages()) if path and os.path.isdir(path)))
+    installed = [*site.getsitepackages(), *([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])]
+    return list(dict.fromkeys(path for path in (*library, *installed) if path and os.path.isdir(path)))
 
 
 def _readable() -> list[str]:

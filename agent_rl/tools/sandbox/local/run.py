@@ -20,6 +20,7 @@ _OUT_OF_MEMORY = re.compile(
     re.MULTILINE,
 )
 _TAIL = 4000  # characters of standard error in which that is looked for
+_INODES = 256  # files that it may make for each MiB that it may write
 _GRACE = 10.0  # seconds beyond a run's own after which its fork server is given up
 
 
@@ -39,7 +40,7 @@ async def run_once(server: ForkServer, request: bytes, limits: Limits, stdin: by
     name, answer = server.begin()
 
     def stop() -> None:
-        server.kill(name)
+        server.tell(name, "kill")
 
     mosts = (limits.output_kb << 10, limits.output_kb << 10, 2 * limits.disk_mb << 20)
     with ExitStack() as stack:
@@ -48,7 +49,9 @@ async def run_once(server: ForkServer, request: bytes, limits: Limits, stdin: by
             streams.append(Output(most, stop))
             stack.callback(streams[-1].finish)
         with content(request) as asked, content(stdin) as read:
-            await server.run(name, order(limits, addresses), [asked, read, *(stream.writing for stream in streams)])
+            await server.run(
+                name, order(limits, request, addresses), [asked, read, *(stream.writing for stream in streams)]
+            )
         for stream in streams:
             stream.handed()
         try:
@@ -64,13 +67,16 @@ async def run_once(server: ForkServer, request: bytes, limits: Limits, stdin: by
         return _result(server.tier, account, *streams)
 
 
-def order(limits: Limits, addresses: int) -> dict[str, Any]:
-    """Return the limits as numbers for the fork server."""
+def order(limits: Limits, request: bytes, addresses: int) -> dict[str, Any]:
+    """Return the limits as numbers for the fork server; what a request brings along does not count as written."""
+    given = wire.unpacked(request)[0]["files"]
     return {
         "seconds": limits.seconds,
         "memory_mb": limits.memory_mb,
         "address_space_mb": addresses * limits.memory_mb,
         "disk_mb": limits.disk_mb,
+        "given_mb": 1 + (len(request) >> 20),
+        "inodes": _INODES * limits.disk_mb + sum(path.count("/") + 1 for path, _ in given),
         "processes": limits.processes,
     }
 

@@ -15,12 +15,13 @@ from agent_rl.tools.sandbox.local.client import ForkServer, ServerGoneError, Sta
 from agent_rl.tools.sandbox.local.forked import wire
 from agent_rl.tools.sandbox.local.ladder import strongest
 from agent_rl.tools.sandbox.local.languages import LANGUAGES, Language, installed
+from agent_rl.tools.sandbox.local.paths import check
 from agent_rl.tools.sandbox.local.run import run_once
 from agent_rl.tools.sandbox.local.session import Family, Interpreter, LocalSession
 from agent_rl.tools.sandbox.local.settings import LocalSettings, Tier
 
 _PLAIN = Start(("collections", "functools", "heapq", "itertools", "json", "math", "random", "re", "string", "typing"))
-_SCIENTIFIC = Start((*_PLAIN.preload, "numpy", "sympy"))
+_SCIENTIFIC = Start((*_PLAIN.preload, "numpy", "numpy.random", "numpy.linalg", "sympy"))
 _IMPORTS_SCIENTIFIC = re.compile(rb"^\s*(?:import|from)\s[^#\n]*\b(?:numpy|sympy|scipy|pandas)\b", re.MULTILINE)
 _COMPILING = Limits(memory_mb=2048, disk_mb=512, processes=128)
 
@@ -77,8 +78,7 @@ class LocalSandbox:
             hint = nearest(program.language, self.languages)
             can = ", ".join(self.languages)
             raise UserError(f"the local sandbox cannot run '{program.language}' here{hint}: it can run {can}")
-        for path in (*program.files, *program.fetch):
-            _check(path)
+        check(program.files, program.fetch)
         return await service_loop().call(self._run_each(program, inputs))
 
     async def session(self, limits: Limits | None = None) -> Session:
@@ -165,13 +165,3 @@ def _not_compiled(result: Result) -> Result:
 
 def _source(program: Program) -> bytes:
     return program.code.encode(errors="surrogatepass")
-
-
-def _check(path: str) -> None:
-    """Refuse a path that is not relative, or leaves the working folder.
-
-    Raises:
-        UserError: It is such a path.
-    """
-    if path.startswith("/") or "\0" in path or any(part in ("", ".", "..") for part in path.split("/")):
-        raise UserError(f"'{path}' is no relative path of a file in the working folder")

@@ -5,11 +5,11 @@ import contextlib
 import json
 import os
 import select
-import signal
 import socket
 import struct
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -19,11 +19,9 @@ from agent_rl.core.outcome import InfrastructureError
 from agent_rl.core.threads import service_loop
 from agent_rl.tools.sandbox.base import Limits, Result, Session, Status
 from agent_rl.tools.sandbox.local.client import ForkServer, ServerGoneError
-from agent_rl.tools.sandbox.local.forked import tree
 from agent_rl.tools.sandbox.local.run import content, order
 from agent_rl.tools.sandbox.local.streams import Output
 
-_GREETING = 30.0  # seconds that a new interpreter has to say that it is there
 _FOREVER = 1e9  # seconds that a session may last: each of its calls has a deadline
 _CREDENTIALS = struct.Struct("iII")
 _LAST_WORDS = 0.5  # seconds to wait for why an interpreter has ended
@@ -38,6 +36,7 @@ class Family:
         self.server, self.limits = server, limits
         self.name, self.account = server.begin()
         self.interpreters = 0
+        self._busy = 0
 
     async def begin(self, request: bytes) -> "Interpreter":
         """Start the run and return its first interpreter.
@@ -47,7 +46,7 @@ class Family:
         """
         report = Output(_MOST_BYTES, lambda: None)
         ours, theirs = _channel()
-        asked = order(self.limits, 1) | {"seconds": _FOREVER}
+        asked = order(self.limits, request, 1) | {"seconds": _FOREVER}
         nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         try:
             with content(request) as wanted:
@@ -57,7 +56,7 @@ class Family:
             return await Interpreter.greeted(self, ours)
         except BaseException:
             ours.close()
-            self.server.kill(self.name)
+            self.server.tell(self.name, "kill")
             raise
         finally:
             os.close(nothing)
@@ -68,7 +67,20 @@ class Family:
         """Take note that an interpreter has ended."""
         self.interpreters -= 1
         if not self.interpreters:
-            self.server.kill(self.name)
+            self.server.tell(self.name, "kill")
+
+    @contextmanager
+    def going(self) -> Iterator[None]:
+        """Let its processes go on while the block runs; between calls they stand still."""
+        if not self._busy:
+            self.server.tell(self.name, "go_on")
+        self._busy += 1
+        try:
+            yield
+        finally:
+            self._busy -= 1
+            if not self._busy:
+                self.server.tell(self.name, "stop")
 
     def ended_for(self) -> Status:
         """Return what an interpreter has ended for that did not end at its deadline."""
@@ -83,10 +95,13 @@ class Interpreter:
     """One interpreter, at the other end of a socket. What comes through it is the program's word and proves nothing."""
 
     def __init__(self, family: Family, channel: socket.socket, pid: int) -> None:
-        """Speak with the process `pid`, as the kernel names the one that wrote first."""
+        """Speak with the process `pid`, as the kernel names the one that wrote first.
+
+        Raises:
+            OSError: It has ended already.
+        """
         self.family, self._channel = family, channel
         self._process = os.pidfd_open(pid)
-        self._pid = pid
         self._cells = 0
         self.alive = True
         family.interpreters += 1
@@ -102,7 +117,8 @@ class Interpreter:
         readable = loop.create_future()
         loop.add_reader(channel.fileno(), _settle, readable)
         try:
-            await asyncio.wait([readable, family.account], timeout=_GREETING, return_when=asyncio.FIRST_COMPLETED)
+            patience = family.limits.seconds
+            await asyncio.wait([readable, family.account], timeout=patience, return_when=asyncio.FIRST_COMPLETED)
         finally:
             loop.remove_reader(channel.fileno())
         with contextlib.suppress(OSError, struct.error):
@@ -123,11 +139,12 @@ class Interpreter:
         stdout, stderr = (Output(most, partial(_settle, answer)) for _ in range(2))
         self._cells += 1
         try:
-            with content(code.encode(errors="surrogatepass")) as source:
-                self._send({"do": "cell", "cell": self._cells}, source, stdout.writing, stderr.writing)
-            stdout.handed()
-            stderr.handed()
-            status, exit_code = await self._outcome(answer, seconds)
+            with self.family.going():
+                with content(code.encode(errors="surrogatepass")) as source:
+                    self._send({"do": "cell", "cell": self._cells}, source, stdout.writing, stderr.writing)
+                stdout.handed()
+                stderr.handed()
+                status, exit_code = await self._outcome(answer, seconds)
         finally:
             stdout.finish()
             stderr.finish()
@@ -177,9 +194,10 @@ class Interpreter:
         """
         ours, theirs = _channel()
         try:
-            with theirs:
-                self._send({"do": "fork"}, theirs.fileno())
-            return await Interpreter.greeted(self.family, ours)
+            with self.family.going():
+                with theirs:
+                    self._send({"do": "fork"}, theirs.fileno())
+                return await Interpreter.greeted(self.family, ours)
         except BaseException:
             ours.close()
             raise
@@ -189,14 +207,11 @@ class Interpreter:
         return self.alive and not self.family.account.done() and not select.select([self._process], [], [], 0)[0]
 
     def end(self) -> None:
-        """Kill it and what it has forked; harmless twice."""
+        """Kill it and what it has forked; harmless twice. What has no parent any more ends with the family."""
         if not self.alive:
             return
         self.alive = False
-        if not select.select([self._process], [], [], 0)[0]:
-            for pid in (self._pid, *tree.descendants(self._pid)):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+        self.family.server.tell(self.family.name, "end", self._process)
         os.close(self._process)
         self._channel.close()
         self.family.left()
@@ -232,20 +247,21 @@ class LocalSession:
         self._limits, self._begin, self._places = limits, begin, places
         self._turn = asyncio.Lock()
         self._interpreter: Interpreter | None = None
-        self._lost = ""
+        self._note = ""
 
     async def run(self, code: str, seconds: float | None = None) -> Result:
-        """Run a cell; see `Session`."""
+        """Run a cell; see `Session`. Between calls everything that a cell has left running stands still."""
         return await service_loop().call(self._run(code, seconds or self._limits.seconds))
 
     async def snapshot(self) -> Session:
         """Return a second session with this one's state; see `Session`.
 
         The two share the limits of memory, disk and processes, but no files: the second works in a copy of the folder.
-        Threads are not copied.
+        Threads are not copied. Where the program has made a copy impossible, the second begins with nothing, and its
+        first result says so.
 
         Raises:
-            InfrastructureError: It could not be made.
+            InfrastructureError: The sandbox has failed.
         """
         return await service_loop().call(self._snapshot())
 
@@ -258,35 +274,41 @@ class LocalSession:
             with current().excuse.queueing():
                 await self._places.acquire()
             try:
-                note = self._look()
+                self._look()
+                note, self._note = self._note, ""
                 if self._interpreter is None:
                     self._interpreter = await self._begin(self._limits, code)
                 result = await self._interpreter.run(code, seconds)
                 if not self._interpreter.alive:
-                    self._lost = result.status
+                    self._forget(result.status)
                 return replace(result, message=result.message or note)
             except (ServerGoneError, OSError) as error:
                 return Result(Status.INFRASTRUCTURE, message=str(error))
             finally:
                 self._places.release()
 
-    def _look(self) -> str:
-        """Forget an interpreter that has ended, and return what is to be said of it."""
-        if self._interpreter is None or self._interpreter.there():
-            return ""
-        self._interpreter.end()
+    def _look(self) -> None:
+        """Forget an interpreter that has ended meanwhile."""
+        if self._interpreter is not None and not self._interpreter.there():
+            self._interpreter.end()
+            self._forget(Status.ERROR)
+
+    def _forget(self, why: Status) -> None:
         self._interpreter = None
-        why, self._lost = self._lost or Status.ERROR, ""
-        return f"the interpreter had ended ({why}) and began anew: nothing of before is defined"
+        self._note = f"the interpreter had ended ({why}) and began anew: nothing of before is defined"
 
     async def _snapshot(self) -> "LocalSession":
         async with self._turn:
             copy = LocalSession(self._limits, self._begin, self._places)
-            if self._interpreter is not None and self._interpreter.there():
+            self._look()
+            copy._note = self._note
+            if self._interpreter is not None:
                 try:
                     copy._interpreter = await self._interpreter.fork()
                 except (ServerGoneError, OSError) as error:
-                    raise InfrastructureError("sandbox", f"no snapshot: {error}") from error
+                    if self._interpreter.family.server.gone:
+                        raise InfrastructureError("sandbox", f"no snapshot: {error}") from error
+                    copy._forget(Status.ERROR)
             return copy
 
     async def _close(self) -> None:

@@ -91,13 +91,20 @@ def _forked(channel: socket.socket, new: int) -> socket.socket:
     random = sys.modules.get("random")
     state = random.getstate() if random else None
     sys.stdout.flush()
-    child = os.fork()
+    try:
+        child = os.fork()
+    except OSError:  # there are too many processes already; the closed socket says so
+        os.close(new)
+        return channel
     if child:
         os.close(new)
         os.waitpid(child, 0)
         return channel
-    if os.fork():
-        os._exit(0)
+    try:
+        if os.fork():
+            os._exit(0)
+    except OSError:
+        os._exit(1)
     channel.close()
     os.setpgid(0, 0)
     if random:

@@ -4,6 +4,8 @@ import os
 import stat
 from collections.abc import Iterable
 
+from . import wire
+
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -19,8 +21,8 @@ def fill(files: Iterable[tuple[str, int]], contents: bytes) -> None:
         if folder := os.path.dirname(path):
             os.makedirs(folder, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o755)
-        with open(descriptor, "wb", buffering=0) as file:
-            file.write(memoryview(contents)[start : start + size])
+        wire.write_all(descriptor, contents[start : start + size])
+        os.close(descriptor)
         start += size
 
 

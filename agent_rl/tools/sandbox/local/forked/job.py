@@ -13,8 +13,8 @@ from .tiers import Tier
 
 _WORK = "work"
 _DESCRIPTORS = 256
+_FIRST = "1000"  # where the machine runs out of memory, programs are ended before anything else
 _exit = os._exit  # programs may put something else there
-_MOST = 1 << 30  # more descriptors than there can be
 _REPORT, _REQUEST, _CONTROL = 3, 4, 5  # where init holds these descriptors
 
 
@@ -42,7 +42,7 @@ def _arrange(descriptors: list[int]) -> None:
     aside = [fcntl.fcntl(descriptor, fcntl.F_DUPFD, _CONTROL + 1) for descriptor in descriptors]
     for descriptor, place in zip(aside, places, strict=True):
         os.dup2(descriptor, place, inheritable=place < 3)
-    os.closerange(max(places) + 1, _MOST)
+    kernel.close_from(max(places) + 1)
 
 
 def _init(tier: Tier, order: dict[str, Any]) -> None:
@@ -55,6 +55,8 @@ def _init(tier: Tier, order: dict[str, Any]) -> None:
         request, contents = wire.unpacked(file.read())
     folder.fill(request["files"], contents)
     addresses = _addresses()
+    with open("/proc/self/oom_score_adj", "w") as file:
+        file.write(_FIRST)
     tier.restrict(scratch)
     main = os.fork()
     if not main:

@@ -7,6 +7,7 @@ NEW_NS, NEW_UTS, NEW_IPC, NEW_USER, NEW_PID, NEW_NET = 0x20000, 0x4000000, 0x800
 RDONLY, NOSUID, NODEV, NOEXEC, BIND, RECURSIVE, PRIVATE = 1, 2, 4, 8, 4096, 16384, 1 << 18
 _PDEATHSIG, _DUMPABLE, _NO_NEW_PRIVS, _SUBREAPER, _CAP_AMBIENT = 1, 4, 38, 36, 47
 _MOUNT_SETATTR, _PIVOT_ROOT = 442, {"x86_64": 155, "aarch64": 41}
+_CLOSE_RANGE = 436
 _DETACH = 2
 _AT_RECURSIVE = 0x8000
 _CAPABILITIES_V3 = 0x20080522
@@ -98,6 +99,11 @@ def change_root(folder: str) -> None:
     syscall("pivot_root", _PIVOT_ROOT[os.uname().machine], b".", b".")
     checked(_libc.umount2(b".", _DETACH), "umount2")
     os.chdir("/")
+
+
+def close_from(first: int) -> None:
+    """Close the descriptors from `first` on."""
+    syscall("close_range", _CLOSE_RANGE, ctypes.c_uint(first), ctypes.c_uint(0xFFFFFFFF), ctypes.c_uint(0))
 
 
 def drop_capabilities() -> None:

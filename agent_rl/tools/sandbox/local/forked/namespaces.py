@@ -65,7 +65,7 @@ class Namespaces:
         """Enter the run's other namespaces, in init, and return the scratch folder."""
         kernel.unshare(kernel.NEW_NS | kernel.NEW_NET | kernel.NEW_IPC | kernel.NEW_UTS)
         kernel.mount("proc", "/proc", "proc", kernel.NOSUID | kernel.NODEV | kernel.NOEXEC)
-        size = f"size={order['disk_mb']}m,nr_inodes={256 * order['disk_mb']},mode=0755"
+        size = f"size={order['disk_mb'] + order['given_mb']}m,nr_inodes={order['inodes']},mode=0755"
         kernel.mount("tmpfs", root.SCRATCH, "tmpfs", kernel.NOSUID | kernel.NODEV, size)
         return root.SCRATCH
 

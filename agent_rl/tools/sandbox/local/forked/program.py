@@ -23,8 +23,8 @@ def fresh_main() -> dict[str, Any]:
     sys.modules["__main__"] = main
     sys.argv = [NAME]
     sys.path.insert(0, os.getcwd())
-    if "numpy" in sys.modules:
-        sys.modules["numpy"].random.seed()  # like the standard library's, which does so itself after a fork
+    if "numpy.random" in sys.modules:
+        sys.modules["numpy.random"].seed()  # like the standard library's, which does so itself after a fork
     gc.enable()
     return main.__dict__
 

@@ -43,7 +43,10 @@ _FORBIDDEN = {
 # A session of its own would have a share of the processor of its own, as much as all of another run.
 _DONE_ALREADY = {"setsid": (112, 157)}
 # The libraries do without these when they hear that there is no such call.
-_UNKNOWN = {"clone3": (435, 435), "memfd_create": (319, 279), "memfd_secret": (447, 447)}
+_UNKNOWN = {
+    "clone3": (435, 435), "memfd_create": (319, 279), "memfd_secret": (447, 447),
+    "inotify_init": (253, 26), "inotify_init1": (294, 26),
+}  # fmt: skip
 _CLONE, _SOCKET, _SOCKETPAIR = (56, 220), (41, 198), (53, 199)
 _SIGNALS = {
     "kill": (62, 129), "tkill": (200, 130), "tgkill": (234, 131), "rt_sigqueueinfo": (129, 138),
@@ -67,13 +70,19 @@ def restrict(sockets: bool = True, only_signals: int | None = None) -> None:
         sockets: Whether sockets of the Unix family may be opened, and not just pairs of them.
         only_signals: The one process to which signals may be sent, where there is to be one.
     """
-    code = b"".join((*_calls(sockets), *_signals(only_signals), _step(_RETURN, _ALLOW)))
+    code = b"".join((_calls(sockets), *_signals(only_signals), _step(_RETURN, _ALLOW)))
     program = _Program(len(code) // 8, code)
     kernel.prctl(_SET_SECCOMP, _MODE_FILTER, ctypes.addressof(program))
 
 
+def prepare() -> None:
+    """Make in the fork server what each of its runs needs."""
+    _calls(True)
+    _calls(False)
+
+
 @cache
-def _calls(sockets: bool) -> list[bytes]:
+def _calls(sockets: bool) -> bytes:
     """Return the instructions that stop what is forbidden to all."""
     machine, steps = os.uname().machine, []
     steps += [
@@ -92,7 +101,8 @@ def _calls(sockets: bool) -> list[bytes]:
     for numbers in (_SOCKET, _SOCKETPAIR):
         steps += _unless_argument(numbers, _UNIX)
     flags = [_step(_ANY_BIT, _NAMESPACE_FLAGS, 0, 1), _step(_RETURN, _ERRNO | _EPERM), _step(_RETURN, _ALLOW)]
-    return [*steps, _step(_EQUAL, _number(_CLONE), 0, 4), _step(_LOAD, _FIRST_ARGUMENT), *flags]
+    steps += [_step(_EQUAL, _number(_CLONE), 0, 4), _step(_LOAD, _FIRST_ARGUMENT), *flags]
+    return b"".join(steps)
 
 
 def _signals(only: int | None) -> list[bytes]:

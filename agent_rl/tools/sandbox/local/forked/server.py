@@ -9,29 +9,15 @@ import select
 import socket
 import sys
 import time
-from dataclasses import dataclass
 from typing import Any
 
-from . import job, tree
+from . import job, seccomp
+from .runs import Run
 from .tiers import Tier, chosen
 
-_LOOK = 0.02  # seconds between looks at the memory of a run
-_SELDOM = 10  # how many times as long as a look has taken the next is put off
 _MOST_BYTES = 65536  # of one message
-
-
-@dataclass
-class _Run:
-    """A run that goes on."""
-
-    order: dict[str, Any]
-    pid: int
-    watch: int
-    begun: float
-    deadline: float
-    look: float
-    killed: str = ""
-    peak_kb: int = 0
+_LONGEST = 60.0  # seconds between looks at what is due
+_DESCRIPTORS = 8  # that come with one at most
 
 
 class Server:
@@ -40,7 +26,7 @@ class Server:
     def __init__(self, parent: socket.socket, tier: Tier) -> None:
         """Serve nobody else."""
         self._parent, self._tier = parent, tier
-        self._runs: dict[int, _Run] = {}  # by the descriptor that watches it
+        self._runs: dict[int, Run] = {}  # by the descriptor that watches it
         self._poll = select.epoll()
         self._poll.register(parent.fileno(), select.EPOLLIN)
 
@@ -48,22 +34,25 @@ class Server:
         """Serve until the parent is gone; then whatever still runs dies with this process."""
         while True:
             for descriptor, _ in self._poll.poll(self._patience()):
-                if descriptor != self._parent.fileno():
+                if descriptor in self._runs:
                     self._ended(self._runs[descriptor])
-                elif not self._asked():
+                elif descriptor == self._parent.fileno() and not self._asked():
                     return
-            self._look()
+            for run in self._runs.values():
+                if run.counter >= 0 and select.select([run.counter], [], [], 0)[0]:
+                    run.counted()
+                run.look()
 
     def _patience(self) -> float:
         """Return the seconds until something is to be looked at, -1 where nothing is."""
         if not self._runs:
             return -1
-        return max(0.0, min(_LOOK, min(run.deadline for run in self._runs.values()) - time.monotonic()))
+        return max(0.0, min(_LONGEST, min(run.due() for run in self._runs.values()) - time.monotonic()))
 
     def _asked(self) -> bool:
         """Read and do what the parent asks for next; return False when it is gone."""
         try:
-            data, descriptors, _, _ = socket.recv_fds(self._parent, _MOST_BYTES, 16, socket.MSG_CMSG_CLOEXEC)
+            data, descriptors, _, _ = socket.recv_fds(self._parent, _MOST_BYTES, _DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
         except ConnectionError:
             return False
         if not data:
@@ -73,13 +62,25 @@ class Server:
             if order["do"] == "run":
                 self._begin(order, descriptors)
             else:
-                for run in self._runs.values():
-                    if run.order["run"] == order["run"]:
-                        self._kill(run, "asked")
+                self._change(order, descriptors)
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
         return True
+
+    def _change(self, order: dict[str, Any], descriptors: list[int]) -> None:
+        """Do something to a run that goes on."""
+        run = next((run for run in self._runs.values() if run.order["run"] == order["run"]), None)
+        if run is None:
+            return
+        if order["do"] == "kill":
+            run.kill("asked")
+        elif order["do"] == "end":
+            run.end(*descriptors)
+        elif order["do"] == "stop":
+            run.stop()
+        else:
+            run.go_on()
 
     def _begin(self, order: dict[str, Any], descriptors: list[int]) -> None:
         try:
@@ -89,40 +90,16 @@ class Server:
             return
         if not pid:
             job.begin(self._tier, order, descriptors)
-        now, watch = time.monotonic(), os.pidfd_open(pid)
-        self._runs[watch] = _Run(order, pid, watch, now, now + order["seconds"], now + _LOOK)
+        watch = os.pidfd_open(pid)
+        self._runs[watch] = Run(self._tier, order, pid, watch)
         self._poll.register(watch, select.EPOLLIN)
 
-    def _look(self) -> None:
-        """End the runs that have exceeded their limits."""
-        for run in self._runs.values():
-            now = time.monotonic()
-            if run.killed:
-                self._kill(run, run.killed)  # again: what it was forking just then
-            elif now >= run.deadline:
-                self._kill(run, "time")
-            elif now >= run.look:
-                self._measure(run)
-                run.look = now + max(_LOOK, _SELDOM * (time.monotonic() - now))
-
-    def _measure(self, run: _Run) -> None:
-        family, limit = tree.descendants(run.pid), run.order["memory_mb"] << 10
-        held = tree.memory_kb(family, limit)
-        run.peak_kb = max(run.peak_kb, held)
-        if held > limit:
-            self._kill(run, "memory")
-        elif len(family) > run.order["processes"]:
-            self._kill(run, "processes")
-
-    def _kill(self, run: _Run, why: str) -> None:
-        run.killed = run.killed or why
-        self._tier.kill(run.pid, run.watch)
-
-    def _ended(self, run: _Run) -> None:
+    def _ended(self, run: Run) -> None:
         seconds = time.monotonic() - run.begun
         self._poll.unregister(run.watch)
         del self._runs[run.watch]
         os.close(run.watch)
+        run.close()
         _, _, usage = os.wait4(run.pid, 0)
         self._tier.clean(run.order)
         peak = max(run.peak_kb, usage.ru_maxrss)
@@ -146,6 +123,8 @@ def main() -> None:
         parent.send(json.dumps({"failed": f"{type(error).__name__}: {error}"}).encode())
         raise SystemExit(1) from error
     parent.send(json.dumps({"loaded": loaded}).encode())
+    if seccomp.supported():
+        seccomp.prepare()
     gc.collect()
     gc.freeze()
     gc.disable()

@@ -2,9 +2,8 @@
 
 import os
 import resource
-import time
+from collections.abc import Iterable
 
-_PATIENCE = 0.02  # seconds
 _PAGE_KB = resource.getpagesize() // 1024
 
 
@@ -19,19 +18,14 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def memory_kb(pids: list[int], limit_kb: int) -> int:
-    """Return the KiB of memory that processes hold together.
+def resident_kb(pids: Iterable[int]) -> int:
+    """Return the KiB of memory that processes hold, where what several share counts for each: a quick upper bound."""
+    return sum(_resident_kb(pid) for pid in pids)
 
-    What several share counts for each of them, unless that exceeds the limit: then it is counted exactly, as long as
-    that does not take so long that other runs have to wait.
-    """
-    quick, exact = sum(_resident_kb(pid) for pid in pids), 0
-    begun = time.monotonic()
-    for pid in pids if quick > limit_kb else ():
-        exact += _share_kb(pid)
-        if exact > limit_kb or time.monotonic() - begun > _PATIENCE:
-            return quick
-    return exact or quick
+
+def exact_kb(pids: Iterable[int]) -> int:
+    """Return the KiB of memory that processes hold together; slow, up to 50 ms for each of them."""
+    return sum(_share_kb(pid) for pid in pids)
 
 
 def _children(pid: int) -> list[int]:

@@ -1,0 +1,1 @@
+"""A Docker engine: a container for each run."""

@@ -1,0 +1,1 @@
+"""A sandbox as an HTTP server that speaks Sandbox Fusion's contract."""

@@ -1,0 +1,103 @@
+"""Hostile programs: each is contained, classified as its header says, and leaves nothing behind."""
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.tools.sandbox.hostile_program import FOLDER, LANGUAGES, every, read
+from tests.tools.sandbox.hostile_world import REPOSITORY, VARIABLE, World
+
+_NOBODY = {"user": 65534, "group": 65534, "extra_groups": []}
+_RUN = {"python": [sys.executable], "bash": ["bash"]}
+
+
+def suite(folder: Path, python: str = sys.executable, **process: Any) -> dict[str, Any]:
+    """Run the whole suite in a process of its own, with a secret in its environment, and return what it tells."""
+    packages = os.pathsep.join(path for path in sys.path if path.endswith("site-packages"))
+    env = os.environ | {VARIABLE: f"SECRET-{secrets.token_hex(16)}", "PYTHONPATH": f"{folder}{os.pathsep}{packages}"}
+    command = [python, "-m", "tests.tools.sandbox.hostile_suite"]
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=240, **process)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def python_for(user: dict[str, Any]) -> str | None:
+    """Return an interpreter of this version that the user may start: ours may lie in somebody's home."""
+    for python in (sys.executable, f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}"):
+        try:
+            subprocess.run([python, "-c", "import ctypes, json"], cwd="/", check=True, capture_output=True, **user)
+            return python
+        except (OSError, subprocess.CalledProcessError):
+            continue
+    return None
+
+
+def all_is_well(told: dict[str, Any]) -> None:
+    complaints = [f"{about}: {line}" for about, lines in told["complaints"].items() for line in lines]
+    assert not complaints, "\n".join(complaints)
+    assert told["ran"] == len(every())
+
+
+@pytest.fixture
+def copy() -> Iterator[Path]:
+    """A copy of what the suite needs, readable for everybody."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        for part in ("agent_rl", "tests/tools/sandbox"):
+            shutil.copytree(REPOSITORY / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(REPOSITORY / "pyproject.toml", folder)
+        yield folder
+
+
+def test_every_program_says_what_must_become_of_it():
+    programs = [read(path) for path in FOLDER.iterdir()]
+
+    assert len(programs) >= 60
+    assert {path.suffix for path in FOLDER.iterdir()} == set(LANGUAGES)
+
+
+def test_hostile_programs_are_contained():
+    all_is_well(suite(REPOSITORY))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.getuid() != 0, reason="only root becomes another user; the test above ran as an ordinary one")
+def test_hostile_programs_are_contained_by_an_ordinary_user(copy: Path):
+    python = python_for(_NOBODY)
+    if python is None:
+        pytest.skip("no interpreter of this version that an ordinary user may start")
+
+    all_is_well(suite(copy, python, **_NOBODY))
+
+
+@pytest.mark.slow
+def test_the_attacks_succeed_outside_of_the_sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv(VARIABLE, f"SECRET-{secrets.token_hex(16)}")
+    harmless = [hostile for hostile in every() if hostile.succeeds_outside(os.getuid() == 0)]
+    assert len(harmless) > 20
+    failed: dict[str, str] = {}
+    with World() as world:
+        monkeypatch.setenv("HOME", str(world.home))
+        for hostile in harmless:
+            folder = tmp_path / hostile.name
+            folder.mkdir()
+            for name, content in world.files().items():
+                (folder / name).write_bytes(content)
+            command = [
+                *_RUN.get(LANGUAGES[hostile.path.suffix], ["sh", "-c", 'gcc -o a "$0" && ./a']),
+                str(hostile.path),
+            ]
+            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
+            if "BREACH" not in done.stdout:
+                failed[hostile.name] = done.stdout + done.stderr
+    assert not failed
