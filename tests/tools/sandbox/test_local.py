@@ -86,7 +86,9 @@ def test_what_is_given_does_not_count_as_written(sandbox: LocalSandbox) -> None:
     code = (
         "import os; open('more', 'wb').write(b'x' * 900_000); print(len(os.listdir('folder')), os.path.getsize('big'))"
     )
-    assert ran(sandbox, code, files=files, limits={"disk_mb": 1}).stdout == f"600 {3 << 20}\n"
+    result = ran(sandbox, code, files=files, limits={"disk_mb": 1}, fetch=("big",))
+    assert result.stdout == f"600 {3 << 20}\n"
+    assert result.files == {"big": files["big"]}
 
 
 def test_memory_that_processes_share_counts_once(sandbox: LocalSandbox) -> None:

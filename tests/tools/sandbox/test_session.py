@@ -116,17 +116,23 @@ def test_what_a_cell_writes_to_its_control_socket_harms_nobody_else(sandbox: Loc
     assert (third.status, third.stdout) == (Status.FINISHED, "2\n")
 
 
+def test_a_process_that_a_cell_forks_ends_with_the_cell(sandbox: LocalSandbox) -> None:
+    forked, after = cells(sandbox, "import os\nx = os.fork()\nif x: _ = os.waitpid(x, 0)\nprint(x > 0)", "x > 0")
+    assert (sorted(forked.stdout.split()), after.stdout) == (["False", "True"], "True\n")
+
+
 def test_what_a_cell_leaves_running_stands_still_between_calls(sandbox: LocalSandbox) -> None:
     async def run() -> None:
         async with begun(sandbox) as session:
-            await session.run("import os\nif not os.fork():\n    while True: open('a', 'a').write('x')")
+            chain = "import os\nif not os.fork():\n    while True:\n        open('a', 'a').write('x')\n"
+            await session.run(chain + "        if os.fork(): os._exit(0)")
             await asyncio.sleep(0.3)
             sizes = []
             for _ in range(2):
                 result = await session.run("n = os.path.getsize('a'); n")
                 sizes.append(int(result.stdout))
                 await asyncio.sleep(0.3)
-            assert sizes[1] - sizes[0] < 30_000
+            assert sizes[1] - sizes[0] < 100
 
     asyncio.run(run())
 

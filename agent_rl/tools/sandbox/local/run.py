@@ -42,7 +42,7 @@ async def run_once(server: ForkServer, request: bytes, limits: Limits, stdin: by
     def stop() -> None:
         server.tell(name, "kill")
 
-    mosts = (limits.output_kb << 10, limits.output_kb << 10, 2 * limits.disk_mb << 20)
+    mosts = (limits.output_kb << 10, limits.output_kb << 10, len(request) + (2 * limits.disk_mb << 20))
     with ExitStack() as stack:
         streams = []
         for most in mosts:

@@ -1,13 +1,12 @@
-"""An interpreter that runs one cell after the other, as a notebook does, and forks itself on demand."""
+"""An interpreter that runs one cell after the other, as a notebook does, and forks itself on demand.
 
-import ast
+What only sessions need is imported by them: every module of the fork server makes every run slower.
+"""
+
 import json
-import linecache
 import os
-import shutil
 import socket
 import sys
-import traceback
 from typing import Any, NoReturn
 
 from . import program
@@ -28,11 +27,15 @@ def serve(control: int) -> NoReturn:
         data, descriptors, _, _ = socket.recv_fds(channel, _MOST_BYTES, 3)
         if not data:
             os._exit(0)
-        if json.loads(data)["do"] == "fork":
+        order, me = json.loads(data), os.getpid()
+        if order["do"] == "fork":
             channel = _forked(channel, *descriptors)
-        else:
-            number += 1
-            _say(channel, {"exit": _run_cell(number, names, *descriptors), "cell": json.loads(data)["cell"]})
+            continue
+        number += 1
+        exit_code = _run_cell(number, names, *descriptors)
+        if os.getpid() != me:  # a process that the cell has forked, and that came to the cell's end
+            os._exit(exit_code)
+        _say(channel, {"exit": exit_code, "cell": order["cell"]})
 
 
 def _say(channel: socket.socket, message: dict[str, Any]) -> None:
@@ -65,6 +68,10 @@ def _connect(stdout: int, stderr: int) -> None:
 
 def _evaluated(name: str, code: str, names: dict[str, Any]) -> int:
     """Run code, write the value of a last expression, and return the exit code."""
+    import ast
+    import linecache
+    import traceback
+
     linecache.cache[name] = (len(code), None, [f"{line}\n" for line in code.splitlines()], name)
     try:
         tree = ast.parse(code, name)
@@ -88,6 +95,8 @@ def _forked(channel: socket.socket, new: int) -> socket.socket:
     It is no descendant of this one, but of init, so that the two can be ended apart. Its files are a copy in a folder
     of its own, and its random numbers go on as this one's do.
     """
+    import shutil
+
     random = sys.modules.get("random")
     state = random.getstate() if random else None
     sys.stdout.flush()

@@ -61,7 +61,7 @@ def _init(tier: Tier, order: dict[str, Any]) -> None:
     main = os.fork()
     if not main:
         _become(lambda: tier.restrict_program(scratch), order, request, scratch, addresses)
-    _watch(tier, main, request, work, order["disk_mb"] << 20)
+    _watch(tier, main, request, work, (order["disk_mb"] + order["given_mb"]) << 20)
 
 
 def _become(

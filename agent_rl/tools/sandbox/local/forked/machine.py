@@ -4,14 +4,14 @@ import contextlib
 import os
 import signal
 import socket
-import subprocess
 from typing import Any
 
 from . import kernel, landlock, root, seccomp, tree
 from .namespaces import NOBODY, become_nobody
 
 _SIGNALS = {signal.SIGTERM, signal.SIGCHLD}
-_REMOVE = 'chmod -R u+rwx "$0" 2>/dev/null; rm -rf "$0"'  # programs may have closed folders to themselves
+# Programs may have closed folders to themselves.
+_REMOVE = 'PATH=/usr/bin:/bin; exec 2>/dev/null; chmod -R u+rwx "$0"; rm -rf "$0"'
 
 
 class Machine:
@@ -135,7 +135,7 @@ def _kill(pids: list[int]) -> None:
 
 
 def _remove(folder: str) -> None:
-    subprocess.run(["/bin/sh", "-c", _REMOVE, folder], stderr=subprocess.DEVNULL, check=False)
+    os.waitpid(os.posix_spawn("/bin/sh", ["sh", "-c", _REMOVE, folder], {}), 0)
 
 
 def _open_to_all(path: str) -> bool:

@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 import time
-from dataclasses import dataclass, field
 from typing import Any
 
 from . import tree
@@ -12,46 +11,39 @@ from .tiers import Tier
 
 _LOOK = 0.02  # seconds between looks at a run's processes and memory
 _SELDOM = 10  # how many times as long as a look has taken the next is put off
-_ROUNDS = 10  # times that processes are looked for which were forked while others were being stopped
+_REST = 3  # how many times as long as counting has taken it is not begun again
+_SURE = 2  # looks in a row that find nothing running, after which everything stands still
 _NUMBER = 8  # bytes
 
 
-@dataclass
 class Run:
     """A run that goes on.
 
     Attributes:
-        tier: How it is kept apart.
         order: Its limits, as the parent gave them.
         pid: Its init.
         watch: The descriptor that tells of the end of init.
+        begun: When it began (the clock's seconds).
         killed: What it was killed for, `""` as long as it was not.
         peak_kb: The most memory seen.
-        counter: The descriptor through which a process that counts its memory will answer, where there is one.
+        counter: The descriptor through which a process that counts its memory will answer, -1 where there is none.
     """
 
-    tier: Tier
-    order: dict[str, Any]
-    pid: int
-    watch: int
-    begun: float = field(default_factory=time.monotonic)
-    killed: str = ""
-    peak_kb: int = 0
-    counter: int = -1
-    _counting: int = 0
-    _next: float = 0.0
-    _stopped: bool = False
-
-    def __post_init__(self) -> None:
-        """Let the first look be in a while."""
-        self._next = self.begun + _LOOK
+    def __init__(self, tier: Tier, order: dict[str, Any], pid: int) -> None:
+        """Watch the init that was just forked."""
+        self.order, self.pid, self.watch = order, pid, os.pidfd_open(pid)
+        self.begun = time.monotonic()
+        self.killed, self.peak_kb, self.counter = "", 0, -1
+        self._tier, self._counting = tier, 0
+        self._next, self._next_count = self.begun + _LOOK, self.begun
+        self._stopped, self._quiet = False, 0
 
     def due(self) -> float:
         """Return when it is to be looked at (the clock's seconds)."""
         deadline: float = self.begun + self.order["seconds"]
         if self.killed:
             return self._next
-        return deadline if self._stopped else min(deadline, self._next)
+        return deadline if self._stopped and self._quiet >= _SURE else min(deadline, self._next)
 
     def look(self) -> None:
         """End it if it has exceeded its limits; count exactly, beside what goes on, if it may have."""
@@ -62,6 +54,8 @@ class Run:
             self.kill(self.killed)  # again: what it was forking just then
         elif now >= self.begun + self.order["seconds"]:
             self.kill("time")
+        elif self._stopped:
+            self._halt()
         else:
             self._measure()
         done = time.monotonic()
@@ -70,7 +64,7 @@ class Run:
     def kill(self, why: str) -> None:
         """Kill all of it."""
         self.killed = self.killed or why
-        self.tier.kill(self.pid, self.watch)
+        self._tier.kill(self.pid, self.watch)
 
     def end(self, branch: int) -> None:
         """Kill one of a session's interpreters and what that has forked; `branch` is a pidfd."""
@@ -81,14 +75,8 @@ class Run:
 
     def stop(self) -> None:
         """Let everything but init stand still."""
-        self._stopped = True
-        seen: set[int] = set()
-        for _ in range(_ROUNDS):
-            found = set(tree.descendants(self.pid)) - seen
-            if not found:
-                return
-            _signal(found, signal.SIGSTOP)
-            seen |= found
+        self._stopped, self._quiet = True, 0
+        self._halt()
 
     def go_on(self) -> None:
         """Let everything go on that stands still."""
@@ -100,6 +88,8 @@ class Run:
         """Read what the process says that has counted its memory."""
         held = int.from_bytes(os.read(self.counter, _NUMBER), "little")
         self.close()
+        now = time.monotonic()
+        self._next_count = now + _REST * (now - self._next_count)
         self._saw(held)
 
     def close(self) -> None:
@@ -110,6 +100,12 @@ class Run:
             os.waitpid(self._counting, 0)
             self.counter = -1
 
+    def _halt(self) -> None:
+        """Stop what runs; what is forked meanwhile, the next looks find."""
+        running = [pid for pid in tree.descendants(self.pid) if not tree.stopped(pid)]
+        _signal(running, signal.SIGSTOP)
+        self._quiet = 0 if running else self._quiet + 1
+
     def _measure(self) -> None:
         family = tree.descendants(self.pid)
         if len(family) > self.order["processes"]:
@@ -118,7 +114,7 @@ class Run:
         most = tree.resident_kb(family)
         if most <= self.order["memory_mb"] << 10:
             self._saw(most)
-        elif self.counter < 0:
+        elif self.counter < 0 and time.monotonic() >= self._next_count:
             self._count(family)
 
     def _saw(self, held_kb: int) -> None:
@@ -128,6 +124,7 @@ class Run:
 
     def _count(self, family: list[int]) -> None:
         """Fork a process that counts exactly, which may take it long, while the server serves others."""
+        self._next_count = time.monotonic()
         self.counter, answer = os.pipe2(os.O_CLOEXEC)
         self._counting = os.fork()
         if not self._counting:
@@ -136,7 +133,7 @@ class Run:
         os.close(answer)
 
 
-def _signal(pids: set[int] | list[int], number: int) -> None:
+def _signal(pids: list[int], number: int) -> None:
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)

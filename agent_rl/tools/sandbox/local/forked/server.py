@@ -90,9 +90,9 @@ class Server:
             return
         if not pid:
             job.begin(self._tier, order, descriptors)
-        watch = os.pidfd_open(pid)
-        self._runs[watch] = Run(self._tier, order, pid, watch)
-        self._poll.register(watch, select.EPOLLIN)
+        run = Run(self._tier, order, pid)
+        self._runs[run.watch] = run
+        self._poll.register(run.watch, select.EPOLLIN)
 
     def _ended(self, run: Run) -> None:
         seconds = time.monotonic() - run.begun

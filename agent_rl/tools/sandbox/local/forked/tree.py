@@ -18,6 +18,15 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+def stopped(pid: int) -> bool:
+    """Return whether a process stands still, or has ended."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0] in (b"T", b"Z", b"X")
+    except OSError:
+        return True
+
+
 def resident_kb(pids: Iterable[int]) -> int:
     """Return the KiB of memory that processes hold, where what several share counts for each: a quick upper bound."""
     return sum(_resident_kb(pid) for pid in pids)
