@@ -136,7 +136,7 @@ class Code(ToolEnv):
         judged = await self._verdicts(answer)
         return passed(judged) / len(judged)
 
-    @reward(per="turn")  # type: ignore[untyped-decorator]
+    @reward(per="turn")
     def progress(self) -> float:
         """Return the share of the public tests that passed in this turn for the first time."""
         new, self._new = self._new, 0
