@@ -15,11 +15,12 @@ from agent_rl.tools.sandbox.current import current_sandbox
 from agent_rl.tools.tool import tool
 from agent_rl.tools.toolset import ToolSet, instance
 
+PATIENT = ToolPolicy(timeout=600.0)
+"""The policy of a tool that runs programs: the sandbox has limits of its own, and a queue."""
 SHOWN = 3000
 """Characters of a program's output that are shown; that there is more is said."""
 _LAST = 6  # lines of standard error, which ends with what went wrong
 _LONGEST = 300  # characters of such a line
-_PATIENT = ToolPolicy(timeout=600.0)  # the sandbox has limits of its own, and a queue
 
 
 class PythonSettings(Settings):
@@ -48,7 +49,7 @@ class PythonSession(ToolSet, lives="episode"):
         self._session: Session | None = None
         self._busy = asyncio.Lock()
 
-    @tool(policy=_PATIENT)  # type: ignore[untyped-decorator]
+    @tool(policy=PATIENT)  # type: ignore[untyped-decorator]
     async def python(self, code: str) -> str:
         """Run Python code and return what it prints, and the value of a last expression."""
         return await self.run(code)
@@ -73,7 +74,7 @@ class PythonSession(ToolSet, lives="episode"):
             await self._session.close()
 
 
-@tool(policy=_PATIENT)  # type: ignore[untyped-decorator]
+@tool(policy=PATIENT)  # type: ignore[untyped-decorator]
 async def python(code: str) -> str:
     """Run Python code and return what it prints, and the value of a last expression.
 

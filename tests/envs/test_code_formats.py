@@ -33,7 +33,7 @@ HUMAN_EVAL = {
     "prompt": 'def halves(n: int) -> list:\n    """Split n in two.\n    >>> halves(5)\n    [3, 2]\n    """\n',
     "canonical_solution": "    return [n - n // 2, n // 2]\n",
     "entry_point": "halves",
-    "test": "METADATA = {}\ndef check(given):\n    assert given(4) == [2, 2]\n    assert given(7) == [4, 3]\n",
+    "test": "def check(given):\n    assert True, 'so'\n    assert given(4) == [2, 2]\n    assert given(7) == [4, 3]\n",
 }
 LOOPED = HUMAN_EVAL | {
     "task_id": "Ours/1",

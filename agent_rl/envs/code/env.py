@@ -24,12 +24,12 @@ from agent_rl.envs.code.styles import Judged, Verdict
 from agent_rl.envs.generation import demonstration
 from agent_rl.envs.reward import Reward, reward
 from agent_rl.envs.tool_env import ToolEnv
-from agent_rl.tools.policy import ToolPolicy
+from agent_rl.tools.python import PATIENT
 from agent_rl.tools.sandbox.base import Limits
 from agent_rl.tools.sandbox.current import current_sandbox
 from agent_rl.tools.tool import Tool, tool
 
-_PATIENT = ToolPolicy(timeout=600.0)  # the sandbox has limits of its own, and a queue
+_POLICY = PATIENT.model_copy(update={"replay": False})
 
 
 class RewardWeights(Settings):
@@ -85,7 +85,7 @@ class Code(ToolEnv):
         self._new = 0
         self._judged: list[Judged] | None = None
 
-    @tool(policy=_PATIENT)  # type: ignore[untyped-decorator]
+    @tool(policy=_POLICY)  # type: ignore[untyped-decorator]
     async def run_tests(self, code: str) -> str:
         """Run a program on the public tests."""
         self._runs += 1
@@ -98,8 +98,8 @@ class Code(ToolEnv):
         self._passed |= good
         return told(self._problem, self._problem.public, judged)
 
-    @tool
-    def submit(self, code: str) -> str:
+    @tool(policy=_POLICY)  # type: ignore[untyped-decorator]
+    async def submit(self, code: str) -> str:  # async: calls of one turn take effect in their order
         """Hand in a program. This ends the work on it."""
         return self._hand_in(code)
 
@@ -136,7 +136,7 @@ class Code(ToolEnv):
         judged = await self._verdicts(answer)
         return passed(judged) / len(judged)
 
-    @reward(per="turn")  # type: ignore[untyped-decorator]
+    @reward(per="turn")
     def progress(self) -> float:
         """Return the share of the public tests that passed in this turn for the first time."""
         new, self._new = self._new, 0

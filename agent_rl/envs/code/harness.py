@@ -5,7 +5,7 @@ standard input: never what is expected. What the program prints goes to standard
 standard output and begins with a mark that is drawn anew for each run.
 """
 
-import importlib.util
+import contextlib
 import json
 import os
 import sys
@@ -78,8 +78,9 @@ def main() -> None:
     line = (request["mark"] + json.dumps(said) + "\n").encode("utf-8", "backslashreplace")
     while line:
         line = line[os.write(channel, line) :]
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+    with contextlib.suppress(Exception):  # whatever the program put in their place
+        sys.stdout.flush()
+        sys.stderr.flush()
     os._exit(status)
 
 
@@ -95,12 +96,12 @@ def _called(entry: str, arguments: list[Any]) -> dict[str, Any]:
 
 def _program() -> types.ModuleType:
     """Return the program as a module; the names of `typing` are there, as statements of problems take for granted."""
-    spec = importlib.util.spec_from_file_location(MODULE, f"{MODULE}.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    vars(module).update({name: getattr(typing, name) for name in typing.__all__})
+    file = f"{MODULE}.py"
+    module = types.ModuleType(MODULE)
+    vars(module).update({name: getattr(typing, name) for name in typing.__all__}, __file__=file)
     sys.modules[MODULE] = module
-    spec.loader.exec_module(module)
+    with open(file, "rb") as source:
+        exec(compile(source.read(), file, "exec", dont_inherit=True), vars(module))
     return module
 
 
@@ -152,10 +153,10 @@ def _by_pytest(tests: str) -> dict[str, Any]:
 
 
 def _tell(error: BaseException) -> None:
-    """Print a traceback without the frames of this file and of importing."""
+    """Print a traceback without the frames of this file."""
     told = traceback.TracebackException.from_exception(error)
-    ours = (main.__code__.co_filename, "<frozen importlib")
-    told.stack = traceback.StackSummary.from_list([f for f in told.stack if not f.filename.startswith(ours)])
+    here = main.__code__.co_filename
+    told.stack = traceback.StackSummary.from_list([frame for frame in told.stack if frame.filename != here])
     print("".join(told.format()), file=sys.stderr)
 
 

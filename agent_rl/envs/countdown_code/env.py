@@ -17,14 +17,14 @@ from agent_rl.envs.countdown.problems import Problem, generate, random_expressio
 from agent_rl.envs.countdown_code import programs
 from agent_rl.envs.reward import reward
 from agent_rl.envs.tool_env import ToolEnv
-from agent_rl.tools.python import run_python
+from agent_rl.tools.python import PATIENT, run_python
 from agent_rl.tools.sandbox.base import Limits
 from agent_rl.tools.tool import tool
 
 SEARCHES = 0.2
 """Probability that the demonstrated player lets a program look for the expression."""
 IDLES = 0.25
-"""Probability that it lets a program compute some expression, and answers with another one."""
+"""Probability that it lets a program check some expression, and answers with another one whatever came of it."""
 
 
 class CountdownCodeSettings(Settings):
@@ -58,7 +58,7 @@ class CountdownCode(ToolEnv):
         """Count the runs anew."""
         self._runs = 0
 
-    @tool
+    @tool(policy=PATIENT)  # type: ignore[untyped-decorator]
     async def python(self, code: str) -> str:
         """Run Python."""
         if self._runs == self.settings.runs:
@@ -89,8 +89,7 @@ class CountdownCode(ToolEnv):
             answer = programs.found(problem.numbers, problem.target, self.settings.operators)
             messages += _ran(programs.search(problem.numbers, problem.target, self.settings.operators), answer)
         elif style < SEARCHES + IDLES:
-            tried = self._thought_of(rng, problem)
-            messages += _ran(*programs.valuation(tried))
+            messages += _ran(*programs.check(self._thought_of(rng, problem), problem.target))
         return Demonstration([*messages, assistant(answer)], [tool.schema() for tool in self.tools()])
 
     def _thought_of(self, rng: Random, problem: Problem) -> str:

@@ -34,9 +34,9 @@ def found(numbers: Sequence[int], target: int, operators: str) -> str:
     raise ValueError(f"{target} is not made of {numbers} from the left")
 
 
-def valuation(expression: str) -> tuple[str, str]:
-    """Return a program that prints what an expression is worth, and what it prints."""
-    return f"print({expression})", str(evaluate(expression)[0])
+def check(expression: str, target: int) -> tuple[str, str]:
+    """Return a program that prints whether an expression has the target as its value, and what it prints."""
+    return f"print({expression}=={target})", str(evaluate(expression)[0] == target)
 
 
 def _from_the_left(numbers: Sequence[str], operators: Sequence[str]) -> str:

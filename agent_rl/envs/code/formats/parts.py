@@ -33,9 +33,14 @@ def calls_and_values(tests: dict[str, Any]) -> list[Case]:
 
 
 def asserted(statements: Sequence[ast.stmt], name: str) -> list[Case] | None:
-    """Return the cases of assertions `name(literals) == literal`; None where one of them is something else."""
+    """Return the cases of assertions `name(literals) == literal`; None where a statement is something else.
+
+    `assert True`, which data sets write between the others, asserts nothing.
+    """
     cases = []
     for statement in statements:
+        if isinstance(statement, ast.Assert) and isinstance(statement.test, ast.Constant) and statement.test.value:
+            continue
         case = _case(statement.test, name) if isinstance(statement, ast.Assert) else None
         if case is None:
             return None
