@@ -150,6 +150,20 @@ def test_a_program_that_makes_copies_impossible_has_one_that_begins_anew(sandbox
     asyncio.run(run())
 
 
+def test_a_cell_that_nobody_waits_for_does_not_go_on_within_the_next(sandbox: LocalSandbox) -> None:
+    async def run() -> None:
+        async with begun(sandbox) as session:
+            await session.run("x = 1")
+            running = asyncio.ensure_future(session.run("import time; time.sleep(60)"))
+            await asyncio.sleep(0.3)
+            running.cancel()
+            await asyncio.wait([running])
+            after = await session.run("1 + 1")
+            assert (after.stdout, "began anew" in after.message) == ("2\n", True)
+
+    asyncio.run(run())
+
+
 def test_many_sessions_run_side_by_side(sandbox: LocalSandbox) -> None:
     async def one(number: int) -> str:
         async with begun(sandbox) as session:
