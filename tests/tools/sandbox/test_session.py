@@ -125,7 +125,7 @@ def test_what_a_cell_leaves_running_stands_still_between_calls(sandbox: LocalSan
     async def run() -> None:
         async with begun(sandbox) as session:
             chain = "import os\nif not os.fork():\n    while True:\n        open('a', 'a').write('x')\n"
-            await session.run(chain + "        if os.fork(): os._exit(0)")
+            await session.run(chain + "        if os.fork(): os._exit(0)\nwhile not os.path.exists('a'): pass")
             await asyncio.sleep(0.3)
             sizes = []
             for _ in range(2):
