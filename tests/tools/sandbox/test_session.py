@@ -125,7 +125,7 @@ def test_what_a_cell_leaves_running_stands_still_between_calls(sandbox: LocalSan
     async def run() -> None:
         async with begun(sandbox) as session:
             chain = "import os\nif not os.fork():\n    while True:\n        open('a', 'a').write('x')\n"
-            await session.run(chain + "        if os.fork(): os._exit(0)")
+            await session.run(chain + "        if os.fork(): os._exit(0)\nwhile not os.path.exists('a'): pass")
             await asyncio.sleep(0.3)
             sizes = []
             for _ in range(2):
@@ -146,6 +146,20 @@ def test_a_program_that_makes_copies_impossible_has_one_that_begins_anew(sandbox
             assert (result.stdout, "began anew" in result.message) == ("2\n", True)
             assert (await session.run("x")).stdout == "1\n"
             await copy.close()
+
+    asyncio.run(run())
+
+
+def test_a_cell_that_nobody_waits_for_does_not_go_on_within_the_next(sandbox: LocalSandbox) -> None:
+    async def run() -> None:
+        async with begun(sandbox) as session:
+            await session.run("x = 1")
+            running = asyncio.ensure_future(session.run("import time; time.sleep(60)"))
+            await asyncio.sleep(0.3)
+            running.cancel()
+            await asyncio.wait([running])
+            after = await session.run("1 + 1")
+            assert (after.stdout, "began anew" in after.message) == ("2\n", True)
 
     asyncio.run(run())
 

@@ -64,7 +64,6 @@ class ForkServer:
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._scratch = tempfile.mkdtemp(prefix="agent_rl-sandbox-") if tier is not Tier.NAMESPACES else ""
         self.gone = False
-        self.loaded: tuple[str, ...] = ()
 
     @classmethod
     async def start(cls, tier: Tier, start: Start) -> "ForkServer":
@@ -109,7 +108,6 @@ class ForkServer:
         if "failed" in started:
             server.close()
             raise ServerGoneError(started["failed"])
-        server.loaded = tuple(started["loaded"])
         return server
 
     def begin(self) -> tuple[int, "asyncio.Future[dict[str, Any]]"]:

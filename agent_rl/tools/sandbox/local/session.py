@@ -22,6 +22,8 @@ from agent_rl.tools.sandbox.local.client import ForkServer, ServerGoneError
 from agent_rl.tools.sandbox.local.run import content, order
 from agent_rl.tools.sandbox.local.streams import Output
 
+_STARTING = 30.0  # seconds that a first interpreter has to say that it is there
+_COPYING = 5.0  # seconds that a copy has at least, where the limit is lower
 _FOREVER = 1e9  # seconds that a session may last: each of its calls has a deadline
 _CREDENTIALS = struct.Struct("iII")
 _LAST_WORDS = 0.5  # seconds to wait for why an interpreter has ended
@@ -53,7 +55,7 @@ class Family:
                 descriptors = [wanted, nothing, nothing, nothing, report.writing, theirs.fileno()]
                 await self.server.run(self.name, asked, descriptors)
             theirs.close()
-            return await Interpreter.greeted(self, ours)
+            return await Interpreter.greeted(self, ours, _STARTING)
         except BaseException:
             ours.close()
             self.server.tell(self.name, "kill")
@@ -107,8 +109,8 @@ class Interpreter:
         family.interpreters += 1
 
     @classmethod
-    async def greeted(cls, family: Family, channel: socket.socket) -> "Interpreter":
-        """Return the interpreter behind a socket, when it has said that it is there.
+    async def greeted(cls, family: Family, channel: socket.socket, patience: float) -> "Interpreter":
+        """Return the interpreter behind a socket, when it has said that it is there, within `patience` seconds.
 
         Raises:
             ServerGoneError: It has not.
@@ -117,7 +119,6 @@ class Interpreter:
         readable = loop.create_future()
         loop.add_reader(channel.fileno(), _settle, readable)
         try:
-            patience = family.limits.seconds
             await asyncio.wait([readable, family.account], timeout=patience, return_when=asyncio.FIRST_COMPLETED)
         finally:
             loop.remove_reader(channel.fileno())
@@ -145,6 +146,9 @@ class Interpreter:
                 stdout.handed()
                 stderr.handed()
                 status, exit_code = await self._outcome(answer, seconds)
+        except asyncio.CancelledError:  # nobody waits for the cell, which would go on within the next
+            self.end()
+            raise
         finally:
             stdout.finish()
             stderr.finish()
@@ -197,7 +201,7 @@ class Interpreter:
             with self.family.going():
                 with theirs:
                     self._send({"do": "fork"}, theirs.fileno())
-                return await Interpreter.greeted(self.family, ours)
+                return await Interpreter.greeted(self.family, ours, max(_COPYING, self.family.limits.seconds))
         except BaseException:
             ours.close()
             raise

@@ -118,11 +118,11 @@ def main() -> None:
     try:
         tier = chosen(settings)
         tier.enter(parent)
-        loaded = _preload(settings["preload"])
+        _preload(settings["preload"])
     except Exception as error:
         parent.send(json.dumps({"failed": f"{type(error).__name__}: {error}"}).encode())
         raise SystemExit(1) from error
-    parent.send(json.dumps({"loaded": loaded}).encode())
+    parent.send(json.dumps({"ready": True}).encode())
     if seccomp.supported():
         seccomp.prepare()
     gc.collect()
@@ -131,14 +131,11 @@ def main() -> None:
     Server(parent, tier).serve()
 
 
-def _preload(names: list[str]) -> list[str]:
+def _preload(names: list[str]) -> None:
     """Import what is there of `names`, and give the interpreter what one that a person starts has."""
     site = importlib.import_module("site")
     for give in (site.setquit, site.setcopyright, site.sethelper):
         give()
-    loaded = []
     for name in names:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
-            loaded.append(name)
-    return loaded
