@@ -6,10 +6,12 @@ processes is E2B's own generated server.
 
 import asyncio
 import json
+import os
+import signal
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +105,15 @@ def fake_e2b() -> Iterator[FakeE2b]:
         finally:
             server.should_exit = True
             thread.join(20)
+            _end_all_below(folder)
+
+
+def _end_all_below(folder: str) -> None:
+    """Kill what still works below `folder`, as the end of a real machine ends all that runs there."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if os.readlink(process / "cwd").startswith(folder):
+                os.kill(int(process.name), signal.SIGKILL)
 
 
 def _application(fake: FakeE2b, root: Path) -> FastAPI:
