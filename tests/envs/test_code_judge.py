@@ -111,6 +111,8 @@ def test_a_long_output_that_is_expected_is_no_output_limit():
     text = "7" * 400_000
     long = replace(SUM, hidden=(Case("400000\n", text),))
     assert verdicts(long, "print('7' * int(input()))") == ["accepted"]
+    wide = replace(SUM, hidden=(Case("150000\n", "語" * 150_000),))  # of three bytes each
+    assert verdicts(wide, "print('語' * int(input()))") == ["accepted"]
 
 
 @pytest.mark.parametrize(
@@ -302,6 +304,19 @@ class Failing:
 
     async def run_each(self, program: Program, inputs: Sequence[str]) -> list[Result]:
         return [Result(Status.INFRASTRUCTURE, message="it is down")] * len(inputs)
+
+
+class Slow(Failing):
+    """A fake sandbox that is too slow, as the real one is on a machine that is busy."""
+
+    async def run(self, program: Program, stdin: str = "") -> Result:
+        return Result(Status.TIME_LIMIT)
+
+
+def test_a_sandbox_that_is_slow_is_not_one_without_pytest():
+    problem = replace(ADD, style="pytest", hidden=(Case("import pytest"),))
+    with pytest.raises(InfrastructureError, match="time_limit"):
+        asyncio.run(judge(Slow(), problem, RIGHT, problem.hidden, LIMITS))
 
 
 def test_a_sandbox_that_fails_gives_no_verdict():

@@ -5,6 +5,7 @@ from functools import partial
 from weakref import WeakSet
 
 from agent_rl.core.errors import UserError
+from agent_rl.core.outcome import InfrastructureError
 from agent_rl.core.threads import in_thread
 from agent_rl.envs.code.problem import Case, CodeProblem
 from agent_rl.envs.code.styles import STYLES, AnyStyle, Judged, Verdict, needs_pytest
@@ -75,8 +76,11 @@ def _judged(style: AnyStyle, runs: Sequence[tuple[Case, Result, str]]) -> list[J
 async def _require_pytest(sandbox: Sandbox) -> None:
     """Raise `UserError` unless the sandbox has pytest; found by a run without a policy's program, which might lie."""
     if sandbox not in _WITH_PYTEST:
-        if (await sandbox.run(Program("import pytest"))).checked().status is not Status.FINISHED:
+        result = (await sandbox.run(Program("import pytest"))).checked()
+        if result.status is Status.ERROR:
             raise UserError("the tests of this problem need pytest, which the sandbox does not have")
+        if result.status is not Status.FINISHED:  # that it was too slow just now does not say that it is missing
+            raise InfrastructureError("sandbox", f"'import pytest' ended with {result.status}")
         _WITH_PYTEST.add(sandbox)
 
 

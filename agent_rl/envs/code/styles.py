@@ -58,8 +58,8 @@ class Stdio:
         return text
 
     def length(self, case: Case) -> int:
-        """Return how many characters a right program writes."""
-        return len(case.expected)
+        """Return how many bytes a right program writes."""
+        return len(case.expected.encode(errors="surrogatepass"))
 
     def judged(self, case: Case, result: Result, stdin: str) -> Judged:
         """Return the verdict of a run that ended by itself, on the input that it was handed."""
@@ -87,7 +87,7 @@ class _Harnessed(ABC):
         return json.dumps({"mark": secrets.token_hex(8), **self.asked(problem, case)})
 
     def length(self, case: Case) -> int:
-        """Return how many characters its value has in a report."""
+        """Return how many bytes its value has in a report."""
         return len(json.dumps(encode(case.expected)))
 
     def judged(self, case: Case, result: Result, stdin: str) -> Judged:

@@ -5,9 +5,9 @@ The image is that of AGENT_RL_TEST_IMAGE, by default the settings'; it needs pyt
 
 import asyncio
 import os
-import socket
 from collections.abc import Iterator
 from contextlib import suppress
+from socket import SHUT_WR, socketpair
 from typing import Any
 
 import pytest
@@ -22,7 +22,7 @@ from docker.utils import kwargs_from_env
 
 from agent_rl.core.errors import UserError
 from agent_rl.tools.sandbox.base import Limits, Program, Result, Status
-from agent_rl.tools.sandbox.docker.container import _Attached
+from agent_rl.tools.sandbox.docker.container import Container, _Attached
 from agent_rl.tools.sandbox.docker.sandbox import DockerSandbox
 from agent_rl.tools.sandbox.docker.settings import DockerSettings
 
@@ -132,12 +132,47 @@ def test_what_cannot_be_done_is_the_users():
         DockerSandbox(DockerSettings(languages=("rsut",)))
 
 
+class FakeEngine:
+    """A fake engine, of which commands close their output at once: when a real one notices their end is not chosen."""
+
+    def __init__(self, exit_code: int, looks: int) -> None:
+        self._exit_code, self._looks = exit_code, looks
+
+    def create_host_config(self, **_: object) -> dict[str, Any]:
+        return {}
+
+    def create_container(self, *_: object, **__: object) -> dict[str, str]:
+        return {"Id": "container"}
+
+    def start(self, _: str) -> None: ...
+
+    def exec_create(self, *_: object, **__: object) -> dict[str, str]:
+        return {"Id": "command"}
+
+    def exec_start(self, _: str, socket: bool) -> Any:
+        ours, self.engines = socketpair()
+        self.engines.shutdown(SHUT_WR)
+        return ours
+
+    def exec_inspect(self, _: str) -> dict[str, Any]:
+        self._looks -= 1
+        return {"Running": self._looks > 0, "ExitCode": None if self._looks > 0 else self._exit_code}
+
+
+@pytest.mark.parametrize(("looks", "exit_code", "ended"), [(0, 3, ""), (3, 3, ""), (10**6, None, "late")])
+def test_a_command_that_closes_its_output_has_not_ended(looks: int, exit_code: int | None, ended: str):
+    engine = FakeEngine(3, looks)
+    said = Container(engine, SETTINGS, Limits()).execute(["true"], 0.2, 100)
+    engine.engines.close()
+    assert (said.exit_code, said.ended) == (exit_code, ended)
+
+
 @given(
     pieces=st.lists(st.tuples(st.integers(0, 1), st.binary(min_size=1, max_size=300))),
     cuts=st.lists(st.integers(1, 200), min_size=1),
 )
 def test_output_is_told_apart_however_it_arrives(pieces: list[tuple[int, bytes]], cuts: list[int]):
-    ours, engines = socket.socketpair()
+    ours, engines = socketpair()
     with _Attached(ours) as attached, engines:
         attached.send(b"stdin")
         assert engines.recv(100) == b"stdin"
@@ -150,6 +185,6 @@ def test_output_is_told_apart_however_it_arrives(pieces: list[tuple[int, bytes]]
             with suppress(BlockingIOError):
                 while piece := attached.receive():
                     received.append(piece)
-        engines.shutdown(socket.SHUT_WR)
+        engines.shutdown(SHUT_WR)
         assert attached.receive() is None
     assert received == pieces

@@ -58,6 +58,23 @@ def test_what_a_program_leaves_for_its_end_is_done(sandbox: LocalSandbox) -> Non
     assert ran(sandbox, code).stdout == "first\nthread\nlast\n"
 
 
+def test_what_files_hold_that_a_program_has_not_closed_is_written(sandbox: LocalSandbox) -> None:
+    code = """
+import sys
+out = sys.stdout = open(1, "w")
+print("first", end=" ")
+def write(files=[open("text", "w"), open("bytes", "wb"), open("both", "w+b")]):
+    for file in files:
+        file.write("ä" if file is files[0] else b"\\xff")
+write()
+out.write("last")
+sys.stdout = sys.__stdout__
+"""
+    result = ran(sandbox, code, fetch=("text", "bytes", "both"))
+    assert (result.stdout, result.stderr) == ("first last", "")
+    assert result.files == {"text": "ä".encode(), "bytes": b"\xff", "both": b"\xff"}
+
+
 def test_files_lie_in_the_working_folder_and_are_fetched(sandbox: LocalSandbox) -> None:
     code = "import os; os.mkdir('out'); open('out/b', 'wb').write(open('in/a', 'rb').read() * 2)\n"
     code += "os.symlink('/etc/passwd', 'c')"

@@ -1,6 +1,7 @@
 """What happens when something of the sandbox dies, and what is left behind: nothing."""
 
 import asyncio
+import itertools
 import os
 import signal
 import subprocess
@@ -11,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from agent_rl.tools.sandbox.base import Limits, Program, Status
-from agent_rl.tools.sandbox.local import LocalSandbox, LocalSettings
+from agent_rl.tools.sandbox.base import Limits, Program, Result, Status
+from agent_rl.tools.sandbox.local import LocalSandbox, LocalSettings, Tier, ladder
+from agent_rl.tools.sandbox.local import run as local_run
+from agent_rl.tools.sandbox.local.client import Start
 from agent_rl.tools.sandbox.local.forked import tree
 
 SLEEP = Program("import time; time.sleep(60)", limits=Limits(seconds=100))
@@ -65,6 +68,24 @@ def test_a_fork_server_that_dies_is_an_infrastructure_failure_and_replaced() -> 
     asyncio.run(run())
 
 
+def test_a_program_that_may_have_been_killed_for_the_machines_memory_has_no_verdict(
+    sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed = Program("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    result = asyncio.run(sandbox.run(killed))
+    assert (result.status, result.exit_code) == (Status.ERROR, -9)
+    kills = itertools.count()  # as the kernel counts those whom it kills
+    monkeypatch.setattr(local_run, "ended_for_memory", lambda: next(kills))
+    result = asyncio.run(sandbox.run(killed))
+    assert (result.status, result.message) == (Status.INFRASTRUCTURE, "the machine ran out of memory meanwhile")
+    assert asyncio.run(sandbox.run(Program("print(1)"))).status is Status.FINISHED
+
+
+def test_the_kernel_says_whom_it_has_killed_for_memory() -> None:
+    counts = dict(line.split() for line in Path("/proc/vmstat").read_text().splitlines())
+    assert local_run.ended_for_memory() == int(counts.get("oom_kill", 0))
+
+
 def test_a_run_that_nobody_waits_for_is_ended() -> None:
     async def run() -> None:
         sandbox = LocalSandbox(LocalSettings())
@@ -79,6 +100,27 @@ def test_a_run_that_nobody_waits_for_is_ended() -> None:
         await sandbox.close()
 
     asyncio.run(run())
+
+
+def test_a_first_run_that_nobody_waits_for_leaves_no_fork_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        tried = asyncio.Event()
+
+        async def endless(*_: object) -> Result:
+            tried.set()
+            await asyncio.sleep(60)
+            raise AssertionError
+
+        monkeypatch.setattr(ladder, "run_once", endless)
+        first = asyncio.ensure_future(ladder.strongest(Tier.NAMESPACES, Start()))
+        await tried.wait()
+        assert len(set(tree.descendants(os.getpid())) - before) == 2
+        first.cancel()
+        await asyncio.wait([first])
+
+    before = set(tree.descendants(os.getpid()))
+    asyncio.run(run())
+    until(lambda: not set(tree.descendants(os.getpid())) - before)
 
 
 def test_runs_leave_no_process_and_no_descriptor() -> None:

@@ -1,6 +1,8 @@
 """Sessions of the local sandbox: state from one call to the next, and snapshots."""
 
 import asyncio
+import os
+import resource
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -51,6 +53,32 @@ def test_an_error_ends_the_cell_alone_and_shows_its_lines(sandbox: LocalSandbox)
 def test_leaving_a_cell_keeps_the_state(sandbox: LocalSandbox) -> None:
     left, after = cells(sandbox, "x = 1\nimport sys\nsys.exit(3)", "x")
     assert (left.exit_code, after.stdout, after.message) == (3, "1\n", "")
+
+
+def test_closing_a_session_ends_the_call_that_goes_on_and_leaves_the_loop_in_order(sandbox: LocalSandbox) -> None:
+    async def closed_within() -> tuple[Result, list[Result]]:
+        async with begun(sandbox) as session:
+            await session.run("1")
+            going = asyncio.create_task(session.run("import time\ntime.sleep(60)"))
+            await asyncio.sleep(0.1)
+            await session.close()
+            return await going, [await session.run(str(number)) for number in range(3)]
+
+    going, after = asyncio.run(closed_within())
+    assert (going.status, going.message) == (Status.INFRASTRUCTURE, "the session was closed within a call")
+    assert [result.stdout for result in after] == ["0\n", "1\n", "2\n"]
+
+
+def test_a_process_with_more_than_a_thousand_open_files_has_sessions(sandbox: LocalSandbox) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, limits[1]), limits[1]))
+    files = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+    try:
+        assert [result.stdout for result in cells(sandbox, "x = 1", "x + 1")] == ["", "2\n"]
+    finally:
+        for file in files:
+            os.close(file)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 @pytest.mark.parametrize(

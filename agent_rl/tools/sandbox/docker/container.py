@@ -23,6 +23,7 @@ _MEMORY = (
     """cd /sys/fs/cgroup; cat memory.peak memory.events memory/memory.max_usage_in_bytes memory/memory.oom_control"""
 )
 _POLL = 0.2  # seconds after which an output that stays silent is looked at again
+_SOON = 0.02  # seconds after which a command is looked at again whose output has ended
 _LIFE = 120.0  # seconds that a container lives beyond its program's: it ends by itself when we are gone
 _GONE = frozenset({404, 409})  # it is removed, or just being removed
 
@@ -128,10 +129,20 @@ class Container:
                     said.ended = "late"
                 elif not content and not self._engine.exec_inspect(name)["Running"]:
                     break  # what it has left behind holds the stream open
-        said.seconds = time.monotonic() - begun
         if not said.ended:
-            said.exit_code = self._engine.exec_inspect(name)["ExitCode"]
+            said.exit_code = self._exit_code(name, begun + seconds)
+            said.ended = "late" if said.exit_code is None else ""
+        said.seconds = time.monotonic() - begun
         return said
+
+    def _exit_code(self, name: str, deadline: float) -> int | None:
+        """Wait for the end of a command that has closed its output; None where it goes on after the deadline."""
+        while (command := self._engine.exec_inspect(name))["Running"] or command["ExitCode"] is None:
+            if time.monotonic() > deadline:
+                return None
+            time.sleep(_SOON)
+        exit_code: int = command["ExitCode"]
+        return exit_code
 
     def remove(self) -> None:
         """End and remove it; harmless when that has happened."""

@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any
 
 from agent_rl.tools.sandbox.base import Limits, Result, Status
@@ -37,7 +38,7 @@ async def run_once(server: ForkServer, request: bytes, limits: Limits, stdin: by
     Raises:
         ServerGoneError: The fork server has ended, or does not answer.
     """
-    name, answer = server.begin()
+    (name, answer), ended_before = server.begin(), ended_for_memory()
 
     def stop() -> None:
         server.tell(name, "kill")
@@ -64,7 +65,20 @@ async def run_once(server: ForkServer, request: bytes, limits: Limits, stdin: by
             raise
         for stream in streams:
             stream.finish()
-        return _result(server.tier, account, *streams)
+        result = _result(server.tier, account, *streams)
+    if result.status is Status.ERROR and ended_for_memory() > ended_before:
+        # The kernel takes programs first; whether it took this one, or one of its processes, it does not say.
+        return replace(result, status=Status.INFRASTRUCTURE, message="the machine ran out of memory meanwhile")
+    return result
+
+
+def ended_for_memory() -> int:
+    """Return how many processes the kernel has ended so far for lack of memory; 0 where it does not say."""
+    try:
+        with open("/proc/vmstat", "rb") as file:
+            return int(file.read().partition(b"\noom_kill ")[2].partition(b"\n")[0] or 0)
+    except OSError:
+        return 0
 
 
 def order(limits: Limits, request: bytes, addresses: int) -> dict[str, Any]:

@@ -105,6 +105,7 @@ class Interpreter:
         self.family, self._channel = family, channel
         self._process = os.pidfd_open(pid)
         self._cells = 0
+        self._answer: asyncio.Future[int | None] | None = None  # what a cell waits for
         self.alive = True
         family.interpreters += 1
 
@@ -158,23 +159,26 @@ class Interpreter:
         out, error = (stream.content.decode(errors="replace") for stream in (stdout, stderr))
         if status is Status.ERROR and error.rstrip().rpartition("\n")[2].startswith("MemoryError"):
             status = Status.MEMORY_LIMIT
-        gone = "the fork server has ended" if status is Status.INFRASTRUCTURE else ""
+        gone = "the fork server has ended" if self.family.server.gone else "the session was closed within a call"
+        message = gone if status is Status.INFRASTRUCTURE else ""
         taken, tier = time.monotonic() - begun, self.family.server.tier
-        return Result(status, exit_code, out, error, taken, tier=tier, message=gone)
+        return Result(status, exit_code, out, error, taken, tier=tier, message=message)
 
     async def _outcome(self, answer: "asyncio.Future[int | None]", seconds: float) -> tuple[Status, int | None]:
         """Wait for the answer to a cell, for the end of the interpreter, or for the deadline."""
         loop = asyncio.get_running_loop()
         loop.add_reader(self._channel.fileno(), self._heard, answer)
         loop.add_reader(self._process, _settle, answer)
+        self._answer = answer
         try:
             done, _ = await asyncio.wait([answer], timeout=seconds)
         finally:
-            loop.remove_reader(self._channel.fileno())
-            loop.remove_reader(self._process)
+            self._listen_no_more()
         exit_code = answer.result() if done else None
         if exit_code is not None:
             return (Status.ERROR if exit_code else Status.FINISHED), exit_code
+        if not self.alive:  # whoever closed the session has ended it
+            return Status.INFRASTRUCTURE, None
         if done:  # then the server may have something to say
             await asyncio.wait([self.family.account], timeout=_LAST_WORDS)
         self.end()
@@ -208,17 +212,30 @@ class Interpreter:
 
     def there(self) -> bool:
         """Return whether it has not ended yet."""
-        return self.alive and not self.family.account.done() and not select.select([self._process], [], [], 0)[0]
+        if not self.alive or self.family.account.done():
+            return False
+        ended = select.poll()  # unlike `select`, it takes descriptors above 1023
+        ended.register(self._process, select.POLLIN)
+        return not ended.poll(0)
 
     def end(self) -> None:
         """Kill it and what it has forked; harmless twice. What has no parent any more ends with the family."""
         if not self.alive:
             return
+        self._listen_no_more()
         self.alive = False
         self.family.server.tell(self.family.name, "end", self._process)
         os.close(self._process)
         self._channel.close()
         self.family.left()
+
+    def _listen_no_more(self) -> None:
+        """Let the loop forget the descriptors before they are closed, and a cell that waits go on."""
+        if self.alive:
+            for descriptor in (self._channel.fileno(), self._process):
+                asyncio.get_running_loop().remove_reader(descriptor)
+        if self._answer is not None:
+            _settle(self._answer)
 
     def _send(self, message: dict[str, Any], *descriptors: int) -> None:
         try:
@@ -282,8 +299,9 @@ class LocalSession:
                 note, self._note = self._note, ""
                 if self._interpreter is None:
                     self._interpreter = await self._begin(self._limits, code)
-                result = await self._interpreter.run(code, seconds)
-                if not self._interpreter.alive:
+                interpreter = self._interpreter
+                result = await interpreter.run(code, seconds)
+                if not interpreter.alive:
                     self._forget(result.status)
                 return replace(result, message=result.message or note)
             except (ServerGoneError, OSError) as error:

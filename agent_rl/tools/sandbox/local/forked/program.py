@@ -2,6 +2,7 @@
 
 import atexit
 import builtins
+import contextlib
 import gc
 import io
 import os
@@ -12,6 +13,7 @@ from typing import Any
 
 NAME = "main.py"
 """The file that holds the program."""
+_WRITERS = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)  # in the order in which they hand on
 
 
 def fresh_main() -> dict[str, Any]:
@@ -88,5 +90,16 @@ def _flushed(exit_code: int) -> int:
         sys.stdout.flush()
         sys.stderr.flush()
     except Exception:
-        return exit_code or 120  # as an interpreter says it
+        exit_code = exit_code or 120  # as an interpreter says it
+    _write_what_is_open()
     return exit_code
+
+
+def _write_what_is_open() -> None:
+    """Write what files still hold that the program has not closed, as an interpreter does when it takes itself down."""
+    files = [file for file in gc.get_objects() if issubclass(type(file), _WRITERS)]  # what was there before is frozen
+    for kind in _WRITERS:
+        for file in files:
+            if isinstance(file, kind):
+                with contextlib.suppress(Exception):
+                    kind.flush(file)
