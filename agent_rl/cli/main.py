@@ -23,7 +23,7 @@ COMMANDS = {
     "check": "prove an environment without a model",
     "serve": "serve passages or a sandbox to many runs, over HTTP",
     "audit": "prove or refute that a run trained exactly what was sampled",
-    "list": "list environments, wrappers, tools, call formats, models, algorithms, engines and trackers",
+    "list": "list environments, wrappers, tools, call formats, sandboxes, engines, models, algorithms and trackers",
     "new": "write an environment or a tool to begin with",
 }
 EXIT_ERROR, EXIT_REFUTED, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 3, 130, 143

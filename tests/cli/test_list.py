@@ -41,15 +41,16 @@ def environments(monkeypatch):
 
 def test_everything_that_can_be_named_is_listed_with_what_it_is(listed):
     found, text = listed()
-    kinds = ["environments", "wrappers", "tools", "call_formats", "engines", "models", "algorithms", "trackers"]
-    assert list(found) == kinds
+    kinds = ["environments", "wrappers", "tools", "call_formats", "sandboxes", "engines", "models", "algorithms"]
+    assert list(found) == [*kinds, "trackers"]
     assert found["wrappers"]["simulated_user"]["description"].startswith("Lets a model answer")
     assert list(found["call_formats"]) == list(CALL_FORMATS)
+    assert {"local", "fusion", "docker", "e2b"} <= found["sandboxes"].keys()
     assert {"embedded", "sglang", "openai"} <= found["engines"].keys()
     assert {"tiny"} <= found["models"].keys() and {"grpo"} <= found["algorithms"].keys()
     assert {"jsonl", "swanlab"} <= found["trackers"].keys()
     described = {name: found["environments"][name] for name in SHIPPED_ENVIRONMENTS}  # other tests may register more
-    described |= {name: entry for kind in kinds[3:-1] for name, entry in found[kind].items()}
+    described |= {name: entry for kind in kinds[3:] for name, entry in found[kind].items()}
     assert [name for name, entry in described.items() if not entry["description"]] == []
     assert [name for name in described if f"\n  {name} " not in text] == []
 

@@ -181,6 +181,16 @@ def test_problems_can_be_chosen_by_difficulty(file):
         chosen.solution(chosen.tasks("train")[0])
 
 
+def test_a_split_without_a_problem_names_the_setting_that_leaves_it_so(file, tmp_path):
+    with pytest.raises(UserError, match=r"^env.difficulties=\[easyy,odd\] leaves split 'train' without a problem$"):
+        make("code", problems=str(file), difficulties=["easyy", "odd"]).tasks("train")
+    with pytest.raises(UserError, match=r"^env.test_share=1 leaves split 'train' without a problem$"):
+        make("code", problems=str(file), test_share=1).tasks("train")
+    (tmp_path / "none.jsonl").touch()
+    with pytest.raises(UserError, match=r"none.jsonl has no problems$"):
+        make("code", problems=str(tmp_path / "none.jsonl")).tasks("train")
+
+
 def test_a_task_that_is_no_problem_is_refused(file):
     with pytest.raises(UserError, match=r"task 'other' is no problem of env.problems"):
         begun(file).reset(options={"task": Task("other", ())})

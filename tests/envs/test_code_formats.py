@@ -209,6 +209,12 @@ def test_parquet_files_are_read_alike(tmp_path):
         ([COMMON | {"test": []}], None, "common_oj: there are no tests"),
         ([PLAIN | {"style": "odd"}], None, "plain: style must be one of stdio, function, pytest, not 'odd'"),
         ([PLAIN | {"entry": ""}], None, "plain: style function needs the column 'entry'"),
+        ([PLAIN | {"statement": 5}], None, "plain: the statement must be a text"),
+        ([PLAIN | {"hidden": [["1", "2"]]}], None, "plain: a test is an object, this is a list"),
+        ([PLAIN | {"public": [{"input": 1, "expected": 1}]}], None, "function needs a list of arguments as 'input'"),
+        ([PLAIN | {"hidden": [{"input": [1]}]}], None, "function needs a list of arguments as 'input' and a value as"),
+        ([PLAIN | {"style": "stdio"}], None, "plain: style stdio needs texts as 'input' and 'expected' in each test"),
+        ([PLAIN | {"style": "stdio", "hidden": [{"input": "1"}]}], None, "stdio needs texts as 'input' and 'expected'"),
     ],
 )
 def test_a_row_that_cannot_be_read_is_an_error_with_its_line(rows, form, problem, tmp_path):

@@ -187,7 +187,12 @@ def _problem_of(settings: CodeSettings, task: Task) -> CodeProblem:
 @functools.cache
 def _task_set(settings: CodeSettings, split: str) -> TaskSet:
     several = settings.turns > 1
-    return TaskSet([_task(problem, several, split) for problem in _problems(settings, split).values()], split)
+    problems = _problems(settings, split)
+    if not problems:
+        wanted = f"env.difficulties=[{','.join(settings.difficulties)}]"
+        why = wanted if settings.difficulties else f"env.test_share={settings.test_share:g}"
+        raise UserError(f"{why} leaves split '{split}' without a problem")
+    return TaskSet([_task(problem, several, split) for problem in problems.values()], split)
 
 
 def _task(problem: CodeProblem, several: bool, split: str) -> Task:

@@ -42,7 +42,7 @@ def read_problems(file: Path, form: Format | None) -> dict[str, CodeProblem]:
     """Return the problems of a file by id.
 
     Raises:
-        UserError: It cannot be read, its format is not seen, or a row is none of that format.
+        UserError: It cannot be read or is empty, its format is not seen, or a row is none of that format.
     """
     problems: dict[str, CodeProblem] = {}
     for line, row in numbered_rows(file):
@@ -58,6 +58,8 @@ def read_problems(file: Path, form: Format | None) -> dict[str, CodeProblem]:
         except (ValueError, TypeError, AttributeError, SyntaxError, RecursionError) as error:
             raise UserError(f"{file}, line {line}: {form or 'problem'}: {error}") from error
         problems[problem.id] = problem
+    if not problems:
+        raise UserError(f"{file} has no problems")
     return problems
 
 

@@ -71,7 +71,7 @@ class Result:
         peak_memory_mb: Most memory in MiB, None where it was not measured.
         tier: The isolation that ran it, such as `namespaces`; `remote` where only a server knows.
         stage: "compile" when it was not compiled and so never ran.
-        message: What failed, for `INFRASTRUCTURE`; else empty.
+        message: What failed, for `INFRASTRUCTURE`; in a session, that the interpreter began anew; else empty.
         files: What was to be fetched and was there.
     """
 

@@ -12,7 +12,7 @@ class DockerSettings(Settings):
     """Programs run in containers of a Docker engine, each in a fresh one. Needs `agent-rl[docker]`."""
 
     name: Literal["docker"] = "docker"
-    """Choose it by name."""
+    """In a container of a Docker engine each. Needs `agent-rl[docker]`."""
     image: str = "python:3.13"
     """An image that the engine has already; it needs `sh`, `tar`, `sleep`, `kill` and what the languages need."""
     languages: tuple[str, ...] = ("python", "bash", "c", "cpp")

@@ -14,7 +14,7 @@ class E2bSettings(Settings):
     """
 
     name: Literal["e2b"] = "e2b"
-    """Choose it by name."""
+    """In a machine of E2B or of a service with its API each. Needs `agent-rl[e2b]`; the key is E2B_API_KEY."""
     template: str = "base"
     """What the machines are made from; it needs `bash` and what the languages need."""
     languages: tuple[str, ...] = ("python", "bash")

@@ -12,7 +12,7 @@ class FusionSettings(Settings):
     """A server that speaks Sandbox Fusion's contract, such as `agent-rl serve sandbox`."""
 
     name: Literal["fusion"] = "fusion"
-    """A server on this machine or on another."""
+    """At a server with Sandbox Fusion's contract, such as `agent-rl serve sandbox`, on this machine or another."""
     url: str = Field(default_factory=lambda: os.environ.get("SANDBOX_FUSION_ENDPOINT", "http://localhost:8080"))
     """Where it listens; by default what SANDBOX_FUSION_ENDPOINT says."""
     concurrency: PositiveInt = 64

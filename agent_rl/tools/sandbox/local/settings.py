@@ -21,7 +21,7 @@ class LocalSettings(Settings):
     """Programs run on this machine, each in a process forked for it from an interpreter that is loaded already."""
 
     name: Literal["local"] = "local"
-    """Choose it by name."""
+    """On this machine, isolated by the kernel."""
     concurrency: PositiveInt = Field(default_factory=lambda: len(os.sched_getaffinity(0)))
     """Programs at one time, by default one a core; others wait, which does not count against their seconds."""
     weakest: Tier = Tier.NAMESPACES

@@ -11,6 +11,7 @@ from agent_rl.clients.fusion_messages import (
 from agent_rl.core.errors import UserError
 from agent_rl.core.outcome import InfrastructureError
 from agent_rl.tools.sandbox.base import Result, Sandbox
+from agent_rl.tools.sandbox.fusion.languages import NAMES
 from agent_rl.tools.sandbox.server.gate import Gate
 from agent_rl.tools.sandbox.server.judge import judge
 from agent_rl.tools.sandbox.server.notebook import run_cells
@@ -66,7 +67,7 @@ class SandboxService:
         await self._sandbox.close()
 
     def _missing(self, name: str) -> str:
-        return f"'{name}' is not installed here, but {', '.join(self._sandbox.languages)}"
+        return f"'{name}' is not installed here, but {', '.join(NAMES[ours] for ours in self._sandbox.languages)}"
 
     def _count(self, name: str, results: list[Result]) -> None:
         for result in results:

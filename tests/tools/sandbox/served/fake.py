@@ -19,7 +19,7 @@ from agent_rl.tools.sandbox.server.service import SandboxService
 class FakeSandbox:
     """Runs nothing: answers `result`, as soon as `open` is set, and remembers what it was asked."""
 
-    languages: tuple[str, ...] = ("python", "bash", "cpp")
+    languages: tuple[str, ...] = ("python", "bash", "cpp", "node")
 
     url = ""
     """Where the server is that all tests share; see conftest.py."""
