@@ -23,7 +23,7 @@ from agent_rl.tools.tool import tool
 
 SEARCHES = 0.2
 """Probability that the demonstrated player lets a program look for the expression."""
-IDLES = 0.25
+IDLES = 0.6
 """Probability that it lets a program check some expression, and answers with another one whatever came of it."""
 
 
@@ -89,7 +89,7 @@ class CountdownCode(ToolEnv):
             answer = programs.found(problem.numbers, problem.target, self.settings.operators)
             messages += _ran(programs.search(problem.numbers, problem.target, self.settings.operators), answer)
         elif style < SEARCHES + IDLES:
-            messages += _ran(*programs.check(self._thought_of(rng, problem), problem.target))
+            messages += _ran(*programs.check(self._thought_of(rng, problem), problem.numbers, problem.target))
         return Demonstration([*messages, assistant(answer)], [tool.schema() for tool in self.tools()])
 
     def _thought_of(self, rng: Random, problem: Problem) -> str:

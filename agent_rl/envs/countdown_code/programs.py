@@ -18,9 +18,8 @@ def search(numbers: Sequence[int], target: int, operators: str) -> str:
     letters, chosen = _LETTERS[: len(numbers)], _OPERATORS[: len(numbers) - 1]
     shape = _from_the_left([f"{{{letter}}}" for letter in letters], [f"{{{name}}}" for name in chosen])
     return (
-        f"from itertools import*;print(next(e for {','.join(letters)} in permutations([{','.join(map(str, numbers))}])"
-        f"for {','.join(chosen)} in product('{operators}',repeat={len(chosen)})"
-        f"for e in[f'{shape}']if eval(e)=={target}))"
+        f"{_problem(numbers, target)}from itertools import*;print(next(e for {','.join(letters)} in permutations(n)"
+        f"for {','.join(chosen)} in product('{operators}',repeat={len(chosen)})for e in[f'{shape}']if eval(e)==t))"
     )
 
 
@@ -34,9 +33,14 @@ def found(numbers: Sequence[int], target: int, operators: str) -> str:
     raise ValueError(f"{target} is not made of {numbers} from the left")
 
 
-def check(expression: str, target: int) -> tuple[str, str]:
+def check(expression: str, numbers: Sequence[int], target: int) -> tuple[str, str]:
     """Return a program that prints whether an expression has the target as its value, and what it prints."""
-    return f"print({expression}=={target})", str(evaluate(expression)[0] == target)
+    return f"{_problem(numbers, target)}print({expression}==t)", str(evaluate(expression)[0] == target)
+
+
+def _problem(numbers: Sequence[int], target: int) -> str:
+    """Return how every program begins: as the question says it, so that the words can be copied in their order."""
+    return f"t,n={target},[{','.join(map(str, numbers))}];"
 
 
 def _from_the_left(numbers: Sequence[str], operators: Sequence[str]) -> str:
