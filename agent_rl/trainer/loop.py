@@ -9,8 +9,8 @@ from agent_rl.core.task import TaskSet
 from agent_rl.evaluation.harness import mean
 from agent_rl.rollout.feed import Rollout
 from agent_rl.rollout.manager import RolloutManager
-from agent_rl.trainer.algorithms import Algorithm
-from agent_rl.trainer.batches import Sample, make_batch, mini_batches
+from agent_rl.trainer.algorithms import make_batch
+from agent_rl.trainer.batches import Sample, mini_batches, samples
 from agent_rl.trainer.metrics import peak_memory_mb, rollout_metrics
 from agent_rl.trainer.recorder import Recorder
 from agent_rl.trainer.settings import TrainConfig
@@ -25,7 +25,6 @@ class Loop:
     tasks: TaskSet
     rollouts: RolloutManager
     policy: PolicyWorker
-    algorithm: Algorithm
     recorder: Recorder
     clock: "Clock" = field(init=False)
 
@@ -36,7 +35,8 @@ class Loop:
             with self.clock.phase("rollout"):
                 rollout = self.rollouts.next(self.recorder.console.progress)
             with self.clock.phase("update"):
-                batch = make_batch(rollout.groups, self.algorithm)
+                episodes = make_batch(rollout.groups)
+                batch = samples(episodes, self.config.algorithm.advantage.advantages(episodes))
                 metrics = self._update(batch)
             with self.clock.phase("weights"):
                 self.rollouts.update_weights(self.recorder.weights(step + 1, self.policy))
@@ -52,7 +52,7 @@ class Loop:
         trainer = self.config.trainer
         parts = mini_batches(batch, trainer.mini_batches)
         total = trainer.steps * trainer.mini_batches
-        each = [self.policy.update(part, self.algorithm, total) for part in parts]
+        each = [self.policy.update(part, self.config.algorithm, total) for part in parts]
         names = dict.fromkeys(name for metrics in each for name in metrics)
         return {name: mean(metrics[name] for metrics in each if name in metrics) for name in names}
 

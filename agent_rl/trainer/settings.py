@@ -17,7 +17,7 @@ from agent_rl.tools.sandbox.local.settings import LocalSettings
 from agent_rl.tools.sandbox.settings import SandboxSettings
 from agent_rl.tools.settings import ToolsSettings
 from agent_rl.tracking import TRACKERS
-from agent_rl.trainer.algorithms import GrpoSettings
+from agent_rl.trainer.algorithms import AlgorithmSettings
 from agent_rl.trainer.optimizer import OptimizerSettings
 
 
@@ -88,7 +88,7 @@ class TrainConfig(Settings):
     """What runs the programs that environments and tools want run."""
     sampling: Sampling = Sampling()
     """How tokens are drawn in training."""
-    algorithm: GrpoSettings = GrpoSettings()
+    algorithm: AlgorithmSettings = AlgorithmSettings()
     """What is learned from an episode."""
     optimizer: OptimizerSettings = OptimizerSettings()
     """The optimizer."""

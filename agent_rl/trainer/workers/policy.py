@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -10,7 +11,9 @@ from transformers import PreTrainedModel
 
 from agent_rl.core.errors import UserError
 from agent_rl.models.packed import Packed, chosen_logprobs, entropies, pack, target_logits
-from agent_rl.trainer.algorithms.base import Algorithm
+from agent_rl.trainer.algorithms import AlgorithmSettings, Tokens
+from agent_rl.trainer.algorithms.aggregation import weights
+from agent_rl.trainer.algorithms.objective import k3, objective
 from agent_rl.trainer.batches import Sample, micro_batches
 from agent_rl.trainer.optimizer import OptimizerSettings, apply, learning_rate, make_optimizer
 
@@ -29,26 +32,30 @@ class PolicyWorker:
         self.optimizer = make_optimizer(list(model.parameters()), optimizer)
         self.updates = 0
 
-    def update(self, batch: Sequence[Sample], algorithm: Algorithm, updates: int) -> dict[str, float]:
+    def update(self, batch: Sequence[Sample], algorithm: AlgorithmSettings, updates: int) -> dict[str, float]:
         """Take one optimizer step on a mini batch and return its metrics.
 
-        Every trained token of the mini batch weighs the same, so that micro batches change the loss by rounding only.
-        Samples whose advantage is 0 have no gradient; they are not computed, but count in the mean of the loss.
+        The weights of tokens are those of the whole mini batch, so that micro batches change the loss by rounding only.
+        Samples whose advantages are 0 have no gradient, unless entropy is rewarded; they are not computed, but count in
+        the mean of the loss.
         Entropy, KL and clip fraction are means over the tokens that were computed, and absent when there were none.
 
         Args:
             batch: The mini batch.
-            algorithm: Gives the loss of each token.
+            algorithm: Gives the loss of each token, and its weight.
             updates: Optimizer steps of the whole run, for the schedule.
         """
         trained = sum(sample.trained for sample in batch)
+        lengths, episodes = [sample.trained for sample in batch], [sample.episode for sample in batch]
+        factors, divisor = weights(algorithm.aggregation, lengths, episodes, algorithm.aggregation_tokens)
+        weighted = [replace(sample, weight=factor) for sample, factor in zip(batch, factors.tolist(), strict=True)]
+        computed = [sample for sample in weighted if algorithm.dense or sample.advantages.any()]
         sums: dict[str, float] = defaultdict(float)
-        computed = [sample for sample in batch if sample.advantage]
         for micro in micro_batches(computed, self.micro_tokens):
-            self._backward(micro, algorithm, trained, sums)
+            self._backward(micro, algorithm, divisor, sums)
         seen = sums.pop("tokens", 0.0)
         metrics = {
-            "policy/loss": sums.pop("loss", 0.0) / max(1, trained),
+            "policy/loss": sums.pop("loss", 0.0) / divisor,
             "policy/computed_share": seen / max(1, trained),
         }
         metrics |= {f"policy/{name}": value / seen for name, value in sums.items()}
@@ -88,20 +95,23 @@ class PolicyWorker:
                 f"the trainer's state in {folder} cannot be read: {type(error).__name__}: {error}"
             ) from error
 
-    def _backward(self, micro: list[Sample], algorithm: Algorithm, trained: int, sums: dict[str, float]) -> None:
+    def _backward(
+        self, micro: list[Sample], algorithm: AlgorithmSettings, divisor: float, sums: dict[str, float]
+    ) -> None:
         packed = self._pack(micro)
         logits = target_logits(self.model, packed, self.temperature)
-        logprobs = chosen_logprobs(logits, packed)
-        old = logprobs.new_tensor([p for sample in micro for p in sample.trajectory.action_logprobs])
-        advantages = logprobs.new_tensor([sample.advantage for sample in micro for _ in range(sample.trained)])
-        result = algorithm.loss(logprobs, old, advantages)
-        (result.loss.sum() / trained).backward()
+        tokens = _tokens(micro, chosen_logprobs(logits, packed))
+        entropy = entropies(logits) if algorithm.entropy else None
+        result = objective(algorithm, tokens, entropy)
+        factors = tokens.logprobs.new_tensor([sample.weight for sample in micro for _ in range(sample.trained)])
+        loss = (result.loss * factors).sum()
+        (loss / divisor).backward()
         with torch.no_grad():
-            gap = old - logprobs
-            sums["tokens"] += len(old)
-            sums["loss"] += float(result.loss.sum())
-            sums["entropy"] += float(entropies(logits).sum())
-            sums["kl"] += float(_k3(gap).sum())
+            gap = tokens.old_logprobs - tokens.logprobs
+            sums["tokens"] += len(gap)
+            sums["loss"] += float(loss)
+            sums["entropy"] += float((entropies(logits) if entropy is None else entropy).sum())
+            sums["kl"] += float(k3(gap).sum())
             sums["clip_fraction"] += float(result.clipped.sum())
 
     def _pack(self, samples: Sequence[Sample]) -> Packed:
@@ -109,6 +119,16 @@ class PolicyWorker:
         return packed.to(self.model.device)
 
 
-def _k3(gap: Tensor) -> Tensor:
-    """Estimate KL(old | new) from samples of the old: `exp(-gap) - 1 + gap` with `gap = log old - log new`."""
-    return torch.expm1(-gap) + gap
+def _tokens(micro: Sequence[Sample], logprobs: Tensor) -> Tokens:
+    """Return the trained tokens of a micro batch, in the precision of the model's log-probabilities."""
+    notes = {name: torch.cat([sample.notes[name] for sample in micro]).to(logprobs) for name in micro[0].notes}
+    sampled = [logprob for sample in micro for logprob in sample.trajectory.action_logprobs]
+    advantages = torch.cat([sample.advantages for sample in micro]).to(logprobs)
+    old = notes.pop("old", None)
+    return Tokens(
+        logprobs=logprobs,
+        old_logprobs=logprobs.new_tensor(sampled) if old is None else old,
+        advantages=advantages,
+        lengths=[sample.trained for sample in micro],
+        notes=notes,
+    )

@@ -1,0 +1,8 @@
+"""Estimators of advantages, one file each: the formula and the paper, a plain function on tensors, its settings."""
+
+from agent_rl.trainer.algorithms.advantages.grpo import Grpo, grpo
+from agent_rl.trainer.algorithms.base import register_advantage
+
+register_advantage("grpo", Grpo)
+
+__all__ = ["Grpo", "grpo"]
