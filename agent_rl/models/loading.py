@@ -11,7 +11,7 @@ from agent_rl.models import attention
 from agent_rl.models.settings import ModelSettings
 
 SHIPPED = Path(__file__).parent / "tiny"
-SHIPPED_MODELS = ("tiny", "tiny_countdown", "tiny_frozen_lake", "tiny_guess")
+SHIPPED_MODELS = ("tiny", "tiny_countdown", "tiny_countdown_code", "tiny_frozen_lake", "tiny_guess")
 transformers.logging.disable_progress_bar()  # its bars would break the live display
 
 
