@@ -38,11 +38,13 @@ def run(arguments: argparse.Namespace) -> int:
         _refuse_changes(base, config.model_dump(mode="json"))
     if arguments.dry_run:
         return _dry_run(config)
-    from agent_rl.trainer.run import train  # loads torch
+    from agent_rl.rollout.engines.build import check_limits  # these load torch
+    from agent_rl.trainer.run import train
 
     if resumed:
         folder = RunFolder.open(Path(resumed))
     else:
+        check_limits(config.engine, config.model, config.rollout.limits)
         folder = create_run(config.out, config.run_name, config, ["agent-rl", *sys.argv[1:]])
     facts = json.loads(folder.run_json.read_text(encoding="utf-8"))
     with folder.alone(), Console() as console:

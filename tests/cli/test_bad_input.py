@@ -89,6 +89,8 @@ def one_line(result: tuple[int, str, str]) -> str:
         (("train", "resume="), "resume= needs a value"),
         (("train", "resume=nothing"), "nothing holds no run"),
         (("train", "trainer.steps=[1"), "'trainer.steps=[1' is not KEY=VALUE"),
+        (("train", "env=code"), "model=tiny has a context of 1024 tokens, too short for turns of up to 2048: name"),
+        (("eval", "env=code", "model=tiny_guess"), "model=tiny_guess has a context of 1024 tokens, too short for"),
         (("eval", "model=./nothing"), "model './nothing': there is no such folder"),
         (("eval", "model=/not/anywhere/at/all"), "model '/not/anywhere/at/all': there is no such folder"),
     ],
