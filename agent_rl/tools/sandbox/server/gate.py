@@ -105,7 +105,7 @@ class Gate:
         ]
         for name, text, value in gauges:
             lines += [*_head(name, "gauge", text), f"{_PREFIX}_{name} {value}"]
-        lines += self.run_seconds.lines("run_seconds", "Seconds of each run, compiling and waiting left out.")
+        lines += self.run_seconds.lines("run_seconds", "Seconds of each run alone, or of compiling where that failed.")
         lines += self._wait_seconds.lines("wait_seconds", "Seconds for which a request waited for its place.")
         return "\n".join(lines) + "\n"
 
