@@ -8,9 +8,10 @@ from typing import Any
 
 import yaml
 
-from agent_rl.cli.common import add_words, take_word
+from agent_rl.cli.common import add_words, print_plan, take_word
 from agent_rl.config import compose, environment_words, validate
 from agent_rl.core.errors import UserError
+from agent_rl.tools.sandbox.current import using
 from agent_rl.tracking.console import Console
 from agent_rl.tracking.run_folder import RunFolder, create_run, write_config
 from agent_rl.trainer.settings import TrainConfig
@@ -62,8 +63,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _dry_run(config: TrainConfig) -> int:
     from agent_rl.trainer.plan import explain
 
-    print(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
-    print("\n".join(explain(config)))
+    with using(config.sandbox):
+        print_plan(config, explain(config))
     return 0
 
 

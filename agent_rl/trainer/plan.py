@@ -22,8 +22,8 @@ def explain(config: TrainConfig) -> Iterator[str]:
     check_limits(config.engine, config.model, config.rollout.limits)
     trainer, samples = config.trainer, config.algorithm.samples
     env = config.env.build()
-    splits = dict.fromkeys(["train", config.eval.split])
-    yield f"Tasks: {', '.join(f'{len(env.task_set(split))} in {split}' for split in splits)}."
+    there = {split: len(env.task_set(split)) for split in ("train", config.eval.split)}
+    yield f"Tasks: {', '.join(f'{tasks} in {split}' for split, tasks in there.items())}."
     episodes = trainer.tasks * samples
     yield (
         f"Each step: {trainer.tasks} tasks x {samples} samples = {episodes} trajectories, dealt into "
@@ -41,7 +41,7 @@ def explain(config: TrainConfig) -> Iterator[str]:
         f"{limits.episode_tokens} tokens in all; micro batches hold {trainer.micro_tokens} tokens."
     )
     if config.eval.tasks:
-        measured = config.eval.tasks * config.eval.samples
+        measured = min(config.eval.tasks, there[config.eval.split]) * config.eval.samples
         modes = " and ".join(config.eval.modes)
         yield f"Evaluation: {measured} episodes on '{config.eval.split}', {modes}, before and after."
     yield from _memory(config)
