@@ -322,7 +322,7 @@ class LocalSession:
             raise RuntimeError("the session has been closed: nothing more can be run in it")
 
     def _look(self) -> None:
-        """Forget an interpreter that has ended meanwhile; one is not begun anew once the session has been closed."""
+        """Forget an interpreter that has ended meanwhile; refuse a session that has been closed."""
         self._refuse_closed()
         if self._interpreter is not None and not self._interpreter.there():
             self._interpreter.end()
