@@ -4,7 +4,14 @@ from pathlib import Path
 
 import torch
 import transformers
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 
 from agent_rl.core.errors import UserError
 from agent_rl.models import attention
@@ -52,6 +59,19 @@ def load_model(settings: ModelSettings) -> tuple[PreTrainedModel, PreTrainedToke
         return model.to(device_of(settings)).eval(), tokenizer
     except Exception as error:  # safetensors, tokenizers and transformers raise types of their own for damaged files
         raise UserError(f"model '{settings.path}' cannot be loaded from {place}: {_first_line(error)}") from error
+
+
+def load_config(settings: ModelSettings) -> PretrainedConfig:
+    """Return the shape of a model's text part, without its weights.
+
+    Raises:
+        UserError: There is no such model, or its files are damaged.
+    """
+    place = resolve(settings.path)
+    try:
+        return AutoConfig.from_pretrained(place).get_text_config()
+    except Exception as error:  # as in `load_model`
+        raise UserError(f"the configuration of model '{settings.path}' cannot be read: {_first_line(error)}") from error
 
 
 def load_tokenizer(settings: ModelSettings) -> PreTrainedTokenizerBase:

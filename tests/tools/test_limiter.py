@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 
 from agent_rl.core.outcome import InfrastructureError
 from agent_rl.tools import ToolPolicy
-from agent_rl.tools.limiter import LIMITER, enter, limiter_service
+from agent_rl.tools.limiter import LIMITER, enter, folders, limiter_service
 from agent_rl.tools.limiter import server as server_module
 from agent_rl.tools.limiter.gate import ARRIVAL, Gate
 
@@ -239,6 +239,36 @@ def test_over_tcp_who_shows_no_token_is_sent_away_after_a_while(monkeypatch):
     ):
         silent.settimeout(30)
         assert silent.recv(1) == b""
+
+
+KILLED = """
+import os, signal, socket, sys
+from pathlib import Path
+from agent_rl.tools.limiter import folders
+
+folders._PLACE = Path(sys.argv[1])
+with folders.socket_folder() as folder:
+    socket.socket(socket.AF_UNIX).bind(str(folder / folders.SOCKET))
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_process_left_is_cleared_and_nothing_else(tmp_path, monkeypatch):
+    monkeypatch.setattr(folders, "_PLACE", tmp_path)
+    with folders.socket_folder() as living:
+        socket.socket(socket.AF_UNIX).bind(str(living / folders.SOCKET))
+        for name in ("agent_rl_limiter_notes", "agent_rl_others", "elsewhere"):
+            (tmp_path / name).mkdir()
+        (tmp_path / "agent_rl_limiter_notes" / folders.SOCKET).write_text("no socket")
+        for name in ("agent_rl_others", "elsewhere"):
+            socket.socket(socket.AF_UNIX).bind(str(tmp_path / name / folders.SOCKET))
+        (tmp_path / "agent_rl_limiter_link").symlink_to(tmp_path / "elsewhere")
+        before = set(tmp_path.glob("*/*"))
+        assert subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False).returncode == -9
+        assert len(set(tmp_path.glob("*/*")) - before) == 1
+        with folders.socket_folder() as new:
+            assert set(tmp_path.glob("*/*")) == before
+    assert not living.exists() and not new.exists()
 
 
 def test_a_limiter_that_is_not_there_is_an_infrastructure_failure(monkeypatch, tmp_path):

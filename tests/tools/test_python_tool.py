@@ -82,6 +82,19 @@ def test_without_state_each_call_is_a_program_of_its_own():
     assert second.endswith("NameError: name 'x' is not defined")
 
 
+@pytest.mark.parametrize(
+    ("kind", "promised", "last"),
+    [(Quick, "the value of a last expression", "21"), (Forgetful, "Nothing is kept", None)],
+)
+def test_the_model_is_told_what_a_call_shows_and_what_the_next_one_knows(kind, promised, last):
+    (offered,) = kind().tools()
+    assert promised in offered.description
+    _, second = said(kind(), "x = 20", "x + 1")
+    assert second == (last or second)
+    assert ("NameError" in second) is (last is None)
+    assert said(kind(), "6 * 7") == ["42" if last else "(no output)"]
+
+
 def test_calls_of_one_turn_run_one_after_the_other():
     async def run() -> list[str]:
         session = PythonSession()

@@ -119,7 +119,7 @@ def test_what_a_notebook_may_not_have_is_refused(url: str):
 def test_a_sandbox_that_does_not_work_is_not_served(capsys: pytest.CaptureFixture[str]):
     words = ["sandbox=fusion", "sandbox.url=http://127.0.0.1:9", "sandbox.attempts=1", "port=0"]
     assert main(["serve", "sandbox", *words]) == 1
-    assert "the sandbox does not work: infrastructure" in capsys.readouterr().err
+    assert "the sandbox does not work: " in capsys.readouterr().err
 
 
 @pytest.mark.slow
