@@ -19,7 +19,7 @@ from agent_rl.models.scratch import train_tokenizer
 from agent_rl.rollout.renderer import Renderer
 
 # A shell starts background jobs with SIGINT ignored, and what they start inherits it: Python then installs no handler,
-# so that the programs that tests interrupt would go on. A user who asks for that gets it; the tests are not to depend on it.
+# and the programs that tests interrupt would go on. Who asks for that gets it; the tests are not to depend on it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("fixed", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
