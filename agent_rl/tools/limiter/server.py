@@ -38,7 +38,7 @@ def limiter_service(host: str | None = None) -> Iterator[str]:
     thread, limiter = LoopThread(), _Limiter()
     with tempfile.TemporaryDirectory(prefix="agent_rl_", dir="/tmp") as folder:  # a socket's path must be short
         try:
-            yield thread.run(limiter.start(host, Path(folder)))
+            yield thread.run(limiter.start, host, Path(folder))
         finally:
             thread.close()
 
