@@ -2,6 +2,7 @@
 
 from random import Random
 
+import pytest
 from transformers import AutoModelForCausalLM
 
 from agent_rl.cli.main import main
