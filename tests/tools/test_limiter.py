@@ -301,7 +301,7 @@ def test_two_processes_with_500_episodes_never_exceed_a_tool_s_limits_and_lose_n
             subprocess.Popen([*command, str(first), "250"], stdout=subprocess.PIPE, text=True, cwd=root, env=os.environ)
             for first in (0, 250)
         ]
-        lines = [line.strip() for process in processes for line in process.communicate(timeout=120)[0].splitlines()]
+        lines = [line.strip() for process in processes for line in process.communicate(timeout=600)[0].splitlines()]
     assert lines == [f"{number} answer {number}" for number in range(500)]
     assert sorted(seen.paths) == sorted(f"/{number}" for number in range(500))
     assert seen.most <= 4
