@@ -77,7 +77,9 @@ def wait_until(reached: Callable[[], bool], process: subprocess.Popen) -> None:
     deadline = time.monotonic() + 600
     while not reached():
         assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline, "the run did not come that far"
+        if time.monotonic() > deadline:
+            process.kill()
+            raise AssertionError("the run did not come that far")
         time.sleep(0.002)
 
 

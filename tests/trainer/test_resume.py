@@ -38,7 +38,9 @@ def kill_when(reached: Callable[[], bool], *words: str) -> None:
     deadline = time.monotonic() + 600
     while not reached():
         assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < deadline, "the run did not come that far"
+        if time.monotonic() > deadline:
+            process.kill()
+            raise AssertionError("the run did not come that far")
         time.sleep(0.005)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
