@@ -145,6 +145,8 @@ class LoopThread:
     """Seconds after which a loop that does not turn is reported."""
     _LIMIT = 600.0
     """Seconds after which it is given up."""
+    _STEP = 5.0
+    """Seconds that something on it may compute before an end that is asked for is made without it."""
 
     def __init__(self) -> None:
         """Start the thread."""
@@ -159,23 +161,15 @@ class LoopThread:
             BlockedLoopError: Something has blocked the loop for too long; the message names the line of code.
         """
         asked = _Asked(self._loop, lambda: work(*arguments))
-        blocked = 0.0
         try:
             asked.begin()
-            while True:
-                turned = self._turn()
-                if ended := asked.ended(self._PATIENCE):
-                    return ended.result()
-                blocked = blocked + self._PATIENCE if turned.empty() else 0.0
-                if blocked >= self._LIMIT:
-                    raise BlockedLoopError(f"the event loop has been blocked for {blocked:g} s: {self._place()}")
-                if blocked:
-                    logger.warning("the event loop has not turned for %g s: %s", blocked, self._place())
+            ended = self._ended(asked)
         except BaseException:
             asked.cancel()
             if self.turns():
                 self._settle()
             raise
+        return ended.result()
 
     async def call(self, work: Coroutine[Any, Any, T]) -> T:
         """Run `work` on the loop, in the caller's context, and await it from another; cancelling this cancels it."""
@@ -186,10 +180,10 @@ class LoopThread:
         """Whether the thread has ended."""
         return self._loop.is_closed() or not self._thread.is_alive()
 
-    def turns(self, seconds: float = 2.0) -> bool:
-        """Return whether the loop answers within `seconds`; one that something blocks does not."""
+    def turns(self) -> bool:
+        """Return whether the loop answers within some seconds; one that something blocks does not."""
         try:
-            self._turn().get(timeout=seconds)
+            self._turn().get(timeout=self._STEP)
         except queue.Empty:
             return False
         return True
@@ -213,6 +207,19 @@ class LoopThread:
                 return self._loop.run_forever()
             except SystemExit:  # raised in a task, whose awaiter is told; it is not the loop's end
                 continue
+
+    def _ended(self, asked: _Asked[T]) -> asyncio.Task[T]:
+        """Wait for the end of what was asked for, and say where the loop is when it does not turn meanwhile."""
+        blocked = 0.0
+        while True:
+            turned = self._turn()
+            if ended := asked.ended(self._PATIENCE):
+                return ended
+            blocked = blocked + self._PATIENCE if turned.empty() else 0.0
+            if blocked >= self._LIMIT:
+                raise BlockedLoopError(f"the event loop has been blocked for {blocked:g} s: {self._place()}")
+            if blocked:
+                logger.warning("the event loop has not turned for %g s: %s", blocked, self._place())
 
     def _turn(self) -> queue.SimpleQueue[None]:
         """Return a queue that has something as soon as the loop has turned."""

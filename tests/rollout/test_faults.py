@@ -513,6 +513,7 @@ def test_a_loop_that_stays_blocked_is_given_up_with_the_line_that_blocks_it(mana
     monkeypatch.setattr(Blocking, "astep", blocks)
     monkeypatch.setattr(LoopThread, "_PATIENCE", 0.2)
     monkeypatch.setattr(LoopThread, "_LIMIT", 0.4)
+    monkeypatch.setattr(LoopThread, "_STEP", 0.2)
     rollouts = manager("")
     try:
         with pytest.raises(BlockedLoopError, match=r"blocked for 0.4 s: it is in wait .*threading.py"):
