@@ -266,6 +266,7 @@ def test_list_names_what_can_be_named(run):
     assert next(line for line in lines if line[0] == "search")[1:]
 
 
+@pytest.mark.slow
 def test_check_proves_the_search_environment(run):
     status, out, err = run("check", "env=search")
     assert (status, err) == (0, "")

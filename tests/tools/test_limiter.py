@@ -149,7 +149,7 @@ def test_a_loop_that_outlives_a_run_asks_the_next_run_s_limiter(monkeypatch):
         await enter("two", policy)
         with limiter_service() as address:
             monkeypatch.setenv(LIMITER, address)
-            await asyncio.wait_for(enter("two", policy), 30)
+            await asyncio.wait_for(enter("two", policy), 120)
 
     asyncio.run(work())
 
@@ -174,7 +174,7 @@ def test_a_process_that_is_killed_gives_its_places_back(limiter):
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(enter("t", ToolPolicy(concurrency=1)), 0.1)
         holder.kill()
-        await asyncio.wait_for(enter("t", ToolPolicy(concurrency=1)), 30)
+        await asyncio.wait_for(enter("t", ToolPolicy(concurrency=1)), 120)
 
     asyncio.run(work())
     holder.wait()
@@ -202,7 +202,7 @@ def test_what_a_process_waits_for_that_is_killed_uses_up_no_rate(limiter):
         waiting = asyncio.create_task(enter("t", policy))
         await asyncio.sleep(0.2)
         holder.kill()
-        await asyncio.wait_for(waiting, 20)
+        await asyncio.wait_for(waiting, 120)
 
     asyncio.run(work())
     holder.wait()
@@ -331,7 +331,7 @@ def test_two_processes_with_500_episodes_never_exceed_a_tool_s_limits_and_lose_n
             subprocess.Popen([*command, str(first), "250"], stdout=subprocess.PIPE, text=True, cwd=root, env=os.environ)
             for first in (0, 250)
         ]
-        lines = [line.strip() for process in processes for line in process.communicate(timeout=120)[0].splitlines()]
+        lines = [line.strip() for process in processes for line in process.communicate(timeout=600)[0].splitlines()]
     assert lines == [f"{number} answer {number}" for number in range(500)]
     assert sorted(seen.paths) == sorted(f"/{number}" for number in range(500))
     assert seen.most <= 4

@@ -38,7 +38,7 @@ def limiter_service(host: str | None = None) -> Iterator[str]:
     thread, limiter = LoopThread(), _Limiter()
     with socket_folder() as folder:
         try:
-            yield thread.run(limiter.start(host, folder))
+            yield thread.run(limiter.start, host, folder)
         finally:
             thread.close()
 

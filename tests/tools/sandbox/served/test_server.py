@@ -17,11 +17,11 @@ PRINT = {"code": "print(1)", "language": "python"}
 
 
 def post(url: str, body: dict[str, Any], path: str = "/run_code") -> httpx.Response:
-    return httpx.post(f"{url}{path}", json=body, timeout=20)
+    return httpx.post(f"{url}{path}", json=body, timeout=120)
 
 
 def until(condition: Any) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.005)
