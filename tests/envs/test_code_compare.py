@@ -26,6 +26,12 @@ def test_a_value_comes_through_json_as_it_was(value):
     assert same_value(encode(value), said)
 
 
+def test_tuples_are_arguments_as_they_stand_and_values_as_lists():
+    value = [(1, [2, ()]), {(1, (2,)): {(3,)}}]
+    assert decode(json.loads(json.dumps(encode(value, tuples=True)))) == value
+    assert decode(encode(value)) == [[1, [2, []]], {(1, (2,)): {(3,)}}]
+
+
 @given(values, values)
 def test_values_are_the_same_when_python_says_so_but_for_rounding(one, other):
     if same_value(encode(one), encode(other)):

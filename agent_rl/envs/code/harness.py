@@ -19,8 +19,12 @@ MODULE = "solution"
 _LONGEST = 10_000  # bits of whole numbers that are written in decimals, which Python refuses for long ones
 
 
-def encode(value: Any) -> Any:
-    """Return a value as JSON that tells apart what Python does; tuples are lists, and NumPy's values plain ones.
+def encode(value: Any, tuples: bool = False) -> Any:
+    """Return a value as JSON that tells apart what Python does; NumPy's values are plain ones.
+
+    Args:
+        value: What is to be written.
+        tuples: Whether tuples stay what they are, as in arguments; else they are lists.
 
     Raises:
         TypeError: It holds something that no test can expect, such as an object of a class.
@@ -32,11 +36,12 @@ def encode(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, list | tuple):
-        return [encode(item) for item in value]
+        items = [encode(item, tuples) for item in value]
+        return {"tuple": items} if tuples and isinstance(value, tuple) else items
     if isinstance(value, set | frozenset):
-        return {"set": sorted((encode(item) for item in value), key=json.dumps)}
+        return {"set": sorted((encode(item, tuples) for item in value), key=json.dumps)}
     if isinstance(value, dict):
-        return {"dict": [[encode(key), encode(item)] for key, item in value.items()]}
+        return {"dict": [[encode(key, tuples), encode(item, tuples)] for key, item in value.items()]}
     raise TypeError(f"a value of type {type(value).__name__} cannot be compared")
 
 
@@ -44,6 +49,8 @@ def decode(said: Any) -> Any:
     """Return the value that `encode` wrote; the members of a set and the keys of a dictionary are hashable again."""
     if isinstance(said, list):
         return [decode(item) for item in said]
+    if isinstance(said, dict) and "tuple" in said:
+        return tuple(decode(item) for item in said["tuple"])
     if isinstance(said, dict) and "set" in said:
         return {_hashable(decode(item)) for item in said["set"]}
     if isinstance(said, dict) and "int" in said:

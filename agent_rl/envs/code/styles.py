@@ -123,7 +123,7 @@ class Function(_Harnessed):
 
     def asked(self, problem: CodeProblem, case: Case) -> dict[str, Any]:
         """Return the call."""
-        return {"call": {"entry": problem.entry, "arguments": encode(list(case.input))}}
+        return {"call": {"entry": problem.entry, "arguments": encode(list(case.input), tuples=True)}}
 
     def compared(self, case: Case, report: dict[str, Any]) -> tuple[bool, str]:
         """Compare the value."""
