@@ -73,12 +73,16 @@ def _rounded(value):
         ({1, 2}, {2, 1}, True),
         ({1, 2}, [1, 2], False),
         ({1: "a"}, {"1": "a"}, False),
+        ({1: "a", (2, 3): "b"}, {1.0: "a", (2.0, 3): "b"}, True),
+        ({1: "a"}, {1.5: "a"}, False),
+        ({1, (2, 3)}, {1.0, (2, 3.0)}, True),
+        ({1, 2}, {1, 2, 3}, False),
         ({"a": 0.1 + 0.2, "b": 1}, {"b": 1, "a": 0.3}, True),
         ("1.0", 1.0, False),
         (True, "True", False),
         (None, 0, False),
     ],
-    ids=range(23),
+    ids=range(27),
 )
 def test_values(expected, given_, same):
     assert same_value(encode(expected), encode(given_)) is same

@@ -52,16 +52,17 @@ def decode(said: Any) -> Any:
     if isinstance(said, dict) and "tuple" in said:
         return tuple(decode(item) for item in said["tuple"])
     if isinstance(said, dict) and "set" in said:
-        return {_hashable(decode(item)) for item in said["set"]}
+        return {hashable(decode(item)) for item in said["set"]}
     if isinstance(said, dict) and "int" in said:
         return int(said["int"], 16)
     if isinstance(said, dict):
-        return {_hashable(decode(key)): decode(item) for key, item in said["dict"]}
+        return {hashable(decode(key)): decode(item) for key, item in said["dict"]}
     return said
 
 
-def _hashable(value: Any) -> Any:
-    return tuple(map(_hashable, value)) if isinstance(value, list) else value
+def hashable(value: Any) -> Any:
+    """Return what `decode` made of a tuple as one again, so that it can be the key of a dictionary."""
+    return tuple(map(hashable, value)) if isinstance(value, list) else value
 
 
 def main() -> None:
