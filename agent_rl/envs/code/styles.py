@@ -149,7 +149,10 @@ STYLES: dict[str, AnyStyle] = {"stdio": Stdio(), "function": Function(), "pytest
 
 def written(encoded: Any) -> str:
     """Return a value as Python writes it, for the policy to read; whole numbers of thousands of digits as they come."""
-    return json.dumps(encoded) if isinstance(encoded, dict) and "int" in encoded else repr(decode(encoded))
+    try:
+        return repr(decode(encoded))
+    except ValueError:  # Python writes no numbers of more digits
+        return json.dumps(encoded)
 
 
 def needs_pytest(tests: str) -> bool:
