@@ -64,6 +64,9 @@ def _rounded(value):
         (0.5, math.inf, False),
         (0.5, math.nan, False),
         (math.inf, math.inf, True),
+        (math.nan, math.nan, True),
+        (math.nan, 0.5, False),
+        (math.nan, 10**400, False),
         (0.5, 10**400, False),
         (1 << 20_000, 1 << 20_000, True),
         (1 << 20_000, (1 << 20_000) + 1, False),
@@ -82,7 +85,7 @@ def _rounded(value):
         (True, "True", False),
         (None, 0, False),
     ],
-    ids=range(27),
+    ids=range(30),
 )
 def test_values(expected, given_, same):
     assert same_value(encode(expected), encode(given_)) is same

@@ -23,7 +23,7 @@ def same_output(expected: str, given: str) -> bool:
 
 
 def same_value(expected: Any, given: Any) -> bool:
-    """Return whether two values, as the harness encodes them, are equal; floats by the tolerance."""
+    """Return whether two values, as the harness encodes them, are equal; floats by the tolerance, and nan to itself."""
     if isinstance(expected, float) and not isinstance(given, bool) and isinstance(given, int | float):
         return _close(expected, given)
     if isinstance(expected, list) and isinstance(given, list):
@@ -55,6 +55,8 @@ def _same_token(expected: str, given: str) -> bool:
 
 
 def _close(expected: float, given: float) -> bool:
+    if math.isnan(expected):
+        return given != given
     try:
         return math.isclose(expected, given, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
     except OverflowError:  # a whole number that is no float
