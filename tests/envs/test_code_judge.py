@@ -332,30 +332,59 @@ def test_a_sandbox_that_fails_gives_no_verdict():
         ("from solution import *\nassert add(1, 2) == 3\n", RIGHT, "accepted"),
         ("from solution import *\nassert add(1, 2) == 4\n", RIGHT, "wrong_answer"),
         ("def test_nothing():\n    pass\n", "1 / 0", "runtime_error"),
+        ("from solution import *\nasync def test_add():\n    assert add(1, 2) == 4\n", RIGHT, "wrong_answer"),
     ],
 )
 def test_files_of_tests(tests, code, verdict):
     assert verdicts(replace(TESTED, hidden=(Case(tests),)), code) == [verdict]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("code", "verdict"),
-    [
-        (RIGHT, "accepted"),
-        ("def add(a, b):\n    return 3\n", "wrong_answer"),
-        ("import os; os._exit(0)", "runtime_error"),
-    ],
-)
-def test_files_that_need_pytest_are_run_by_it(code, verdict):
-    tests = """
+NEED_PYTEST = """
 import pytest
 from solution import add
 
 @pytest.mark.parametrize('a', [0, 1, 2])
 def test_adds(a, tmp_path):
     assert add(a, 1) == a + 1
+
+@pytest.mark.xfail
+def test_sees():
+    assert add(0, 0) == 1
+
+@pytest.mark.skip
+def test_flies():
+    assert add(0, 0) == 1
 """
+TEST_CASE = """
+from unittest import TestCase
+from solution import add
+
+class Adding(TestCase):
+    def test_adds(self):
+        self.assertEqual(add(1, 2), 3)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("tests", "code", "verdict"),
+    [
+        (NEED_PYTEST, RIGHT, "accepted"),
+        (NEED_PYTEST, "def add(a, b):\n    return 3\n", "wrong_answer"),
+        (NEED_PYTEST, "import os; os._exit(0)", "runtime_error"),
+        (NEED_PYTEST, "import pytest\ndef add(a, b):\n    pytest.skip('')\n", "wrong_answer"),
+        (NEED_PYTEST, "import pytest\ndef add(a, b):\n    pytest.xfail('')\n", "wrong_answer"),
+        (
+            NEED_PYTEST,
+            "import pytest\ndef add(a, b):\n    return a + b if a < 2 else pytest.exit('', 0)\n",
+            "wrong_answer",
+        ),
+        (NEED_PYTEST, "def add(a, b):\n    if a < 2: return a + b\n    raise KeyboardInterrupt\n", "wrong_answer"),
+        (TEST_CASE, RIGHT, "accepted"),
+        (TEST_CASE, "def add(a, b):\n    return 4\n", "wrong_answer"),
+    ],
+)
+def test_files_that_need_pytest_are_run_by_it(tests, code, verdict):
     assert verdicts(replace(TESTED, hidden=(Case(tests),)), code, limits=Limits(seconds=60.0)) == [verdict]
 
 

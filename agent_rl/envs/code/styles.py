@@ -17,7 +17,7 @@ from agent_rl.tools.sandbox.base import Limits, Program, Result, Status
 
 _HARNESS = Path(__file__).with_name("harness.py")
 _SYNTAX = ("SyntaxError:", "IndentationError:", "TabError:")
-_PYTEST = re.compile(r"\bimport pytest\b|^class Test|^def test\w*\((?!\))", re.MULTILINE)
+_PYTEST = re.compile(r"\bimport pytest\b|\bTestCase\b|^class Test|^def test\w*\((?!\))", re.MULTILINE)
 
 
 class Verdict(StrEnum):
