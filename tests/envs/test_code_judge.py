@@ -48,6 +48,7 @@ def verdicts(problem: CodeProblem, code: str, **more: object) -> list[str]:
     [
         (ADD, RIGHT),
         (ADD, "import sys\n\ndef add(a, b):\n    print('working')\n    sys.stderr.write('hard')\n    return a + b\n"),
+        (replace(ADD, entry="cast"), "class Solution:\n    def cast(self, a, b):\n        return a + b\n"),
         (ADD, "class Solution:\n    def add(self, a: List[int], b: Optional[int]) -> Any:\n        return a + b\n"),
         (ADD, "def add(a, b):\n    return (*a, *b) if isinstance(a, list) else float(a + b)\n"),
         (replace(ADD, hidden=(Case([(1,), (2, (3,))], (1, 2, (3,))),)), RIGHT),

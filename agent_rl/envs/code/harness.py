@@ -96,6 +96,8 @@ def main() -> None:
 def _called(entry: str, arguments: list[Any]) -> dict[str, Any]:
     module = _program()
     function = getattr(module, entry, None)
+    if function is getattr(typing, entry, None):  # no function of the program's
+        function = None
     if function is None and hasattr(module, "Solution"):
         function = getattr(module.Solution(), entry, None)
     if function is None:
