@@ -5,6 +5,7 @@ import atexit
 import concurrent.futures
 import contextvars
 import logging
+import os
 import queue
 import sys
 import threading
@@ -92,6 +93,9 @@ class _Hand(threading.Thread):
             work()
             del work  # what it holds is not to live until the next
             self._idle.append(self)
+
+
+os.register_at_fork(after_in_child=_Hand._idle.clear)  # a process that was forked has none of the threads
 
 
 class BlockedLoopError(UserError):
