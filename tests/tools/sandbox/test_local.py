@@ -114,6 +114,19 @@ def test_memory_that_processes_share_counts_once(sandbox: LocalSandbox) -> None:
     assert result.status is Status.FINISHED
 
 
+@pytest.mark.parametrize("around", ["{}", "import subprocess, sys\nsubprocess.run([sys.executable, '-c', {!r}])"])
+def test_a_program_has_as_many_threads_as_it_may(sandbox: LocalSandbox, around: str) -> None:
+    code = """
+import threading
+everybody = threading.Barrier(21)
+for _ in range(20):
+    threading.Thread(target=everybody.wait).start()
+everybody.wait()
+print('all there')
+"""
+    assert ran(sandbox, around.format(code), limits={"memory_mb": 256}).stdout == "all there\n"
+
+
 def test_a_language_that_is_not_here_is_one_line(sandbox: LocalSandbox) -> None:
     with pytest.raises(UserError, match="cannot run 'pyton' here, did you mean 'python'"):
         asyncio.run(sandbox.run(Program("", language="pyton")))
