@@ -4,6 +4,7 @@ import asyncio
 import atexit
 import contextvars
 import logging
+import os
 import queue
 import sys
 import threading
@@ -91,6 +92,9 @@ class _Hand(threading.Thread):
             work()
             del work  # what it holds is not to live until the next
             self._idle.append(self)
+
+
+os.register_at_fork(after_in_child=_Hand._idle.clear)  # a process that was forked has none of the threads
 
 
 class BlockedLoopError(UserError):

@@ -17,6 +17,7 @@ from agent_rl.envs.base import Demonstration
 from agent_rl.envs.frozen_lake.maps import DIRECTIONS, Lake, distances, drawn, generate, moved, shortest
 from agent_rl.envs.reward import reward
 from agent_rl.envs.tool_env import ToolEnv
+from agent_rl.tools.policy import ToolPolicy
 from agent_rl.tools.tool import tool
 
 PROMPT = "Walk from P to G, not into H.\n"
@@ -59,7 +60,7 @@ class FrozenLake(ToolEnv):
         self._left = task.attributes["distance"] + self.settings.slack
         self._arrived = False
 
-    @tool
+    @tool(policy=ToolPolicy(replay=False))  # type: ignore[untyped-decorator]
     async def move(self, direction: Literal["left", "down", "right", "up"]) -> str:
         """Move by one cell."""
         if self._arrived or self._left <= 0:

@@ -48,6 +48,7 @@ class _Job:
                 "PATH": ":".join([*folders, os.path.dirname(sys.executable), "/usr/local/bin:/usr/bin:/bin"]),
                 "LANG": "C.UTF-8",
                 "PYTHONDONTWRITEBYTECODE": "1",
+                "MALLOC_ARENA_MAX": "2",
             },
             "fetch": self.fetch,
             "session": self.session,
