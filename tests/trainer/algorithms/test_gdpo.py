@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from agent_rl.core.errors import UserError
+from agent_rl.core.outcome import StopReason
 from agent_rl.core.trajectory import Group
 from agent_rl.trainer.algorithms import AlgorithmSettings, make_batch
 from agent_rl.trainer.algorithms.advantages import Gdpo, gdpo
@@ -53,6 +54,17 @@ def test_a_component_that_no_episode_has_is_named():
         Gdpo(weights={"rigth": 1.0}).advantages(batch)
     with pytest.raises(UserError, match=r"no reward components to learn from \(there are: none\)"):
         Gdpo().advantages(make_batch([group([0.0, 1.0])]))
+
+
+def test_episodes_that_were_all_cut_short_may_lack_what_is_scored_at_their_end():
+    made = scored([1.0, 0.0], [0.0, 1.0])
+    for t in made.trajectories:
+        t.stop = StopReason.TURN_LENGTH
+        del t.components["right"]
+    batch = make_batch([made])
+    both = Gdpo(weights={"right": 1.0, "short": 1.0}).advantages(batch)
+    assert torch.equal(both, Gdpo(weights={"short": 1.0}).advantages(batch)) and both.any()
+    assert not Gdpo(weights={"right": 1.0}).advantages(batch).any()
 
 
 def test_equal_components_and_nothing_teach_nothing():

@@ -14,6 +14,7 @@ from pydantic import Field
 from torch import Tensor
 
 from agent_rl.core.errors import UserError, nearest
+from agent_rl.core.outcome import StopReason
 from agent_rl.trainer.algorithms.advantages import groups as of
 from agent_rl.trainer.algorithms.advantages.grpo import grpo
 from agent_rl.trainer.algorithms.base import Advantage
@@ -32,16 +33,15 @@ class Gdpo(Advantage):
         """Return the advantage of each trained token, `[A]`.
 
         Raises:
-            UserError: No episode of the step has a component that has a weight, or any component at all.
+            UserError: There is no component with a weight, although an episode came to its end.
         """
         weights = self.weights or dict.fromkeys(batch.components, 1.0)
-        unknown = next((name for name in weights if name not in batch.components), None)
-        if len(batch.rewards) and (unknown or not weights):
-            there = f"there are: {', '.join(batch.components) or 'none'}"
-            named = f" '{unknown}'{nearest(unknown, batch.components)}" if unknown else "s to learn from"
-            raise UserError(f"algorithm.advantage: the environment has no reward component{named} ({there})")
-        components = [batch.components[name] for name in weights if name in batch.components]
-        return batch.by_episode(gdpo(components, list(weights.values()), batch.groups))
+        known = {name: weight for name, weight in weights.items() if name in batch.components}
+        ended = any(trajectory.stop is StopReason.ANSWERED for trajectory in batch.trajectories)
+        if ended and (len(known) < len(weights) or not known):
+            raise UserError(_missing([name for name in weights if name not in known], list(batch.components)))
+        components = [batch.components[name] for name in known]
+        return batch.by_episode(gdpo(components, list(known.values()), batch.groups))
 
 
 def gdpo(components: list[Tensor], weights: list[float], groups: Tensor) -> Tensor:
@@ -53,6 +53,11 @@ def gdpo(components: list[Tensor], weights: list[float], groups: Tensor) -> Tens
         groups: The group of each episode, `[E]`, counted from 0.
     """
     total = torch.zeros(len(groups), dtype=torch.float64)
-    for values, weight in zip(components, weights, strict=bool(len(groups))):
+    for values, weight in zip(components, weights, strict=True):
         total = total + weight * grpo(values, groups)
     return of.whiten(total)
+
+
+def _missing(names: list[str], known: list[str]) -> str:
+    what = f"component '{names[0]}'{nearest(names[0], known)}" if names else "components to learn from"
+    return f"algorithm.advantage: the environment has no reward {what} (there are: {', '.join(known) or 'none'})"
