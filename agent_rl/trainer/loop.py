@@ -35,8 +35,9 @@ class Loop:
             with self.clock.phase("rollout"):
                 rollout = self.rollouts.next(self.recorder.console.progress)
             with self.clock.phase("update"):
-                episodes = make_batch(rollout.groups)
-                batch = samples(episodes, self.config.algorithm.advantage.advantages(episodes))
+                algorithm, limits = self.config.algorithm, self.config.rollout.limits
+                episodes = algorithm.overlong.shaped(make_batch(rollout.groups), limits.episode_tokens)
+                batch = samples(episodes, algorithm.advantage.advantages(episodes))
                 metrics = self._update(batch)
             with self.clock.phase("weights"):
                 self.rollouts.update_weights(self.recorder.weights(step + 1, self.policy))

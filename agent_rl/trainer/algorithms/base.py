@@ -20,6 +20,13 @@ class Advantage(Settings):
     needs: ClassVar[frozenset[str]] = frozenset()
     """Notes that workers have to compute for each token before, such as `values`."""
 
+    def check(self, samples: int) -> None:
+        """Refuse groups of `samples` episodes from which it could not learn.
+
+        Raises:
+            UserError: They are too small.
+        """
+
     @abstractmethod
     def advantages(self, batch: Batch) -> Tensor:
         """Return the advantage of each trained token, `[A]`, float64; 0 where there is nothing to learn."""

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 
 from agent_rl.core.chosen import Chosen
 from agent_rl.core.settings import Settings
@@ -10,6 +10,7 @@ from agent_rl.trainer.algorithms.advantages import Grpo
 from agent_rl.trainer.algorithms.aggregation import Aggregation
 from agent_rl.trainer.algorithms.base import ADVANTAGES, LOSSES, Advantage, PolicyLoss
 from agent_rl.trainer.algorithms.losses import Clip
+from agent_rl.trainer.algorithms.overlong import Overlong
 
 
 class AlgorithmSettings(Settings):
@@ -29,6 +30,15 @@ class AlgorithmSettings(Settings):
     """With `dr_grpo`, the tokens by which the sum over a sequence is divided."""
     entropy: float = Field(default=0.0, ge=0.0)
     """Weight of the entropy (nats) that is added to what is maximised."""
+
+    overlong: Overlong = Overlong()
+    """What an episode near its limit of tokens loses."""
+
+    @model_validator(mode="after")
+    def _comparable(self) -> "AlgorithmSettings":
+        """Refuse groups that are too small for the estimator."""
+        self.advantage.check(self.samples)
+        return self
 
     @property
     def dense(self) -> bool:

@@ -6,9 +6,10 @@ import torch
 
 from agent_rl.core.outcome import Cause, Failure
 from agent_rl.core.trajectory import Group
-from agent_rl.trainer.algorithms import make_batch
+from agent_rl.trainer.algorithms import AlgorithmSettings, make_batch
 from agent_rl.trainer.algorithms.advantages import Grpo, grpo
 
+from .bandit import learn
 from .conftest import group
 
 
@@ -64,3 +65,7 @@ def test_one_usable_episode_has_nothing_to_be_compared_with():
     made = group([1.0, 0.0])
     made.trajectories[1].failure = Failure(Cause.INFRASTRUCTURE, "tool", "gone")
     assert advantages(made) == [0.0]
+
+
+def test_it_learns_a_bandit():
+    assert learn(AlgorithmSettings()) > 0.9

@@ -26,3 +26,11 @@ def mean(values: Tensor, groups: Tensor) -> Tensor:
 def std(values: Tensor, groups: Tensor) -> Tensor:
     """Return the population's standard deviation of each member's group, `[E]`, as `numpy.std` gives it."""
     return mean((values - mean(values, groups)) ** 2, groups).sqrt()
+
+
+def whiten(values: Tensor) -> Tensor:
+    """Return values less their mean, divided by their deviation plus 1e-6, `[E]`; 0 where all are equal."""
+    if len(values) == 0 or bool((values == values[0]).all()):
+        return torch.zeros_like(values)
+    centred = values - values.mean()
+    return centred / (centred.square().mean().sqrt() + 1e-6)
