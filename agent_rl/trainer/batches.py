@@ -1,8 +1,9 @@
 """Batches: the trajectories of a step with their advantages, cut into mini batches and micro batches."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import torch
 from torch import Tensor
 
 from agent_rl.core.trajectory import Trajectory
@@ -37,6 +38,17 @@ class Sample:
         """Tokens that are trained."""
         return len(self.advantages)
 
+    @property
+    def engine_logprobs(self) -> Tensor:
+        """Log-probability (nats) with which the engine sampled each trained token, `[A]`, float64."""
+        return torch.tensor(self.trajectory.action_logprobs, dtype=torch.float64)
+
+    @property
+    def old_logprobs(self) -> Tensor:
+        """Log-probability (nats) that ratios are measured against, `[A]`: the note `old`, or the engine's."""
+        old = self.notes.get("old")
+        return self.engine_logprobs if old is None else old
+
 
 def samples(batch: Batch, advantages: Tensor) -> list[Sample]:
     """Return a sample for each trajectory; `advantages` are those of all trained tokens, `[A]`."""
@@ -44,6 +56,21 @@ def samples(batch: Batch, advantages: Tensor) -> list[Sample]:
     notes = {name: values.split(lengths) for name, values in batch.notes.items()}
     rows = zip(batch.trajectories, advantages.split(lengths), batch.episodes.tolist(), strict=True)
     return [Sample(*row, {name: parts[number] for name, parts in notes.items()}) for number, row in enumerate(rows)]
+
+
+def unlearned(batch: Batch) -> list[Sample]:
+    """Return a sample for each trajectory of a batch whose advantages are not known yet."""
+    return samples(batch, torch.zeros(len(batch.turns), dtype=torch.float64))
+
+
+def noted(batch: Sequence[Sample], notes: dict[str, Tensor]) -> list[Sample]:
+    """Return the samples with further notes, each given for all of their trained tokens, `[A]`."""
+    lengths = [sample.trained for sample in batch]
+    parts = {name: values.split(lengths) for name, values in notes.items()}
+    return [
+        replace(sample, notes=sample.notes | {name: part[i] for name, part in parts.items()})
+        for i, sample in enumerate(batch)
+    ]
 
 
 def mini_batches(batch: Sequence[Sample], count: int) -> list[list[Sample]]:

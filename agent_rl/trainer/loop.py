@@ -5,13 +5,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from agent_rl.core.errors import UserError
 from agent_rl.core.task import TaskSet
 from agent_rl.evaluation.harness import mean
 from agent_rl.rollout.feed import Rollout
 from agent_rl.rollout.manager import RolloutManager
 from agent_rl.trainer.algorithms import make_batch
+from agent_rl.trainer.annotate import Annotator, annotate, noted_metrics
 from agent_rl.trainer.batches import Sample, mini_batches, samples
 from agent_rl.trainer.metrics import peak_memory_mb, rollout_metrics
+from agent_rl.trainer.mismatch import Alarm
 from agent_rl.trainer.recorder import Recorder
 from agent_rl.trainer.settings import TrainConfig
 from agent_rl.trainer.workers import PolicyWorker
@@ -25,20 +28,24 @@ class Loop:
     tasks: TaskSet
     rollouts: RolloutManager
     policy: PolicyWorker
+    annotators: list[Annotator]
     recorder: Recorder
     clock: "Clock" = field(init=False)
 
     def run(self, first: int) -> None:
         """Train from step `first` (counted from 0) to the last."""
+        alarm = Alarm(self.config.trainer.mismatch_alarm)
         for step in range(first, self.config.trainer.steps):
             self.clock = Clock(self.recorder)
             with self.clock.phase("rollout"):
                 rollout = self.rollouts.next(self.recorder.console.progress)
             with self.clock.phase("update"):
                 algorithm, limits = self.config.algorithm, self.config.rollout.limits
-                episodes = algorithm.overlong.shaped(make_batch(rollout.groups), limits.episode_tokens)
+                noted = annotate(make_batch(rollout.groups), self.annotators)
+                episodes = algorithm.settle(noted, limits.episode_tokens)
                 batch = samples(episodes, algorithm.advantage.advantages(episodes))
-                metrics = self._update(batch)
+                metrics = self._update(batch) | noted_metrics(episodes)
+                alarm.check(step + 1, metrics)
             with self.clock.phase("weights"):
                 self.rollouts.update_weights(self.recorder.weights(step + 1, self.policy))
             with self.clock.phase("record"):
@@ -49,11 +56,24 @@ class Loop:
             self.recorder.evaluate_between(step + 1, self.rollouts)
 
     def _update(self, batch: list[Sample]) -> dict[str, float]:
-        """Take the optimizer steps of one rollout; return the mean of each of their metrics."""
+        """Take the optimizer steps of one rollout; return the mean of each of their metrics.
+
+        Raises:
+            UserError: More updates than the budget allows were skipped.
+        """
         trainer = self.config.trainer
         parts = mini_batches(batch, trainer.mini_batches)
         total = trainer.steps * trainer.mini_batches
-        each = [self.policy.update(part, self.config.algorithm, total) for part in parts]
+        engines = "old" not in self.config.algorithm.needs  # then they are compared when the first are computed
+        each = [
+            self.policy.update(part, self.config.algorithm, total, measure=engines and part is parts[0])
+            for part in parts
+        ]
+        if self.policy.skipped > trainer.skipped_budget:
+            raise UserError(
+                f"{self.policy.skipped} updates had a loss or gradient that is not finite, more than "
+                f"trainer.skipped_budget={trainer.skipped_budget}; a lower optimizer.lr may help"
+            )
         names = dict.fromkeys(name for metrics in each for name in metrics)
         return {name: mean(metrics[name] for metrics in each if name in metrics) for name in names}
 

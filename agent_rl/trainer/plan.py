@@ -67,8 +67,9 @@ def _memory(config: TrainConfig) -> Iterator[str]:
     kept = model.num_hidden_layers * (16 * model.hidden_size + 5 * model.intermediate_size) * size
     activations = config.trainer.micro_tokens * kept
     weights = parameters * size
+    reference = f"those of the reference {weights / _MB:.0f} MB, " if "reference" in config.algorithm.needs else ""
     yield (
-        f"Memory: {parameters / 1e6:.2f} million parameters: weights {weights / _MB:.0f} MB, gradients and "
+        f"Memory: {parameters / 1e6:.2f} million parameters: weights {weights / _MB:.0f} MB, {reference}gradients and "
         f"optimizer {3 * parameters * size / _MB:.0f} MB, {_engine(config, model, size, weights)}, activations of a "
         f"micro batch about {activations / _MB:.0f} MB; beside that the Python libraries, about 600 MB."
     )

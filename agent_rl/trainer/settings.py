@@ -32,6 +32,10 @@ class TrainerSettings(Settings):
     """Optimizer steps on one rollout; its trajectories are dealt out evenly among them."""
     micro_tokens: PositiveInt = 8192
     """Tokens computed at once; the result depends on it by rounding only."""
+    skipped_budget: NonNegativeInt = 10
+    """Updates of the run that may be skipped because a loss or gradient is not finite; over it the run stops."""
+    mismatch_alarm: PositiveFloat = 0.1
+    """Warn when the log-probabilities (nats) of engine and trainer differ by more than this on average."""
     checkpoint_every: PositiveInt = 1
     """Steps between checkpoints; the last step always has one."""
     keep_checkpoints: PositiveInt = 2

@@ -92,10 +92,10 @@ def test_a_gradient_that_is_not_finite_is_skipped_and_counted(small_model):
 def test_positive_advantage_makes_the_sampled_tokens_likelier(small_model):
     made = worker(small_model, lr=1e-3)
     good = [sample(samples(1)[0].trajectory, 1.0)]
-    before = sum(made.logprobs(good))
+    before = made.logprobs(good).sum()
     for _ in range(3):
         made.update(good, ALGORITHM, 3)
-    assert sum(made.logprobs(good)) > before
+    assert made.logprobs(good).sum() > before
 
 
 def test_a_saved_state_continues_as_if_it_had_never_stopped(small_model, tmp_path):

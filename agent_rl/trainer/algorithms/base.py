@@ -70,6 +70,16 @@ class PolicyLoss(Settings):
     name: str
     """The loss: a registered name, or FILE.py:CLASS."""
 
+    dense: ClassVar[bool] = False
+    """Whether tokens whose advantage is 0 have a gradient as well."""
+
+    def prepare(self, old_logprobs: Tensor, advantages: Tensor) -> dict[str, Tensor]:
+        """Return notes for each trained token of a whole mini batch, `[A]`, by name; `loss` finds them in `Tokens`.
+
+        It is called before the mini batch is cut into micro batches: what needs all of its tokens is computed here.
+        """
+        return {}
+
     @abstractmethod
     def loss(self, tokens: Tokens) -> TokenLoss:
         """Return the loss of each trained token; `algorithm.aggregation` says how they are averaged."""

@@ -50,6 +50,17 @@ class Batch:
         return torch.bincount(self.turn_trajectories[self.turns], minlength=len(self.trajectories)).tolist()
 
     @property
+    def engine_logprobs(self) -> Tensor:
+        """Log-probability (nats) with which the engine sampled each trained token, `[A]`, float64."""
+        return _floats(logprob for trajectory in self.trajectories for logprob in trajectory.action_logprobs)
+
+    @property
+    def old_logprobs(self) -> Tensor:
+        """Log-probability (nats) that ratios are measured against, `[A]`: the note `old`, or the engine's."""
+        old = self.notes.get("old")
+        return self.engine_logprobs if old is None else old
+
+    @property
     def turn_episodes(self) -> Tensor:
         """The episode of each turn, `[U]`."""
         return self.episodes[self.turn_trajectories]

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-import torch
 from torch import Tensor
 
 from agent_rl.trainer.algorithms.base import TokenLoss, Tokens
+from agent_rl.trainer.algorithms.kl import estimate
 from agent_rl.trainer.algorithms.settings import AlgorithmSettings
 
 
@@ -18,11 +18,11 @@ def objective(algorithm: AlgorithmSettings, tokens: Tokens, entropy: Tensor | No
         entropy: Of each predicted distribution (nats), with a gradient, `[A]`; None where it is not rewarded.
     """
     result = algorithm.loss.loss(tokens)
+    if "correction" in tokens.notes:
+        result = replace(result, loss=result.loss * tokens.notes["correction"])
+    if algorithm.kl.in_loss:
+        kl = estimate(algorithm.kl.estimator, tokens.logprobs, tokens.old_logprobs, tokens.notes["reference"])
+        result = replace(result, loss=result.loss + algorithm.kl.coefficient * kl)
     if entropy is not None:
         result = replace(result, loss=result.loss - algorithm.entropy * entropy)
     return result
-
-
-def k3(gap: Tensor) -> Tensor:
-    """Estimate KL(old | new) from samples of the old: `exp(-gap) - 1 + gap` with `gap = log old - log new`, `[A]`."""
-    return torch.expm1(-gap) + gap

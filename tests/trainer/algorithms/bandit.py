@@ -68,8 +68,9 @@ def learn(algorithm: AlgorithmSettings, steps: int = 25, updates: int = 2, seed:
         sizes, old = batch.lengths, chosen(logits, batch).detach()
         factors, divisor = weights(algorithm.aggregation, sizes, batch.episodes.tolist(), algorithm.aggregation_tokens)
         spread = factors.repeat_interleave(torch.tensor(sizes))
+        notes = batch.notes | algorithm.loss.prepare(old, advantages)
         for _ in range(updates):
-            tokens = Tokens(chosen(logits, batch), old, advantages, sizes, batch.notes)
+            tokens = Tokens(chosen(logits, batch), old, advantages, sizes, notes)
             result = objective(algorithm, tokens, None)
             optimizer.zero_grad()
             ((result.loss * spread).sum() / divisor).backward()
