@@ -2,20 +2,28 @@
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from transformers import PreTrainedTokenizerBase
 
 from agent_rl.core.files import StorageError, read_json, storing, write_json_atomic
 from agent_rl.tracking.run_folder import RunFolder
-from agent_rl.trainer.workers import PolicyWorker
 
 _FEED = "rollouts.json"
 
 
+class Worker(Protocol):
+    """What has a state that a resumed run goes on from."""
+
+    def save(self, folder: Path) -> None:
+        """Write the state into `folder`."""
+        ...
+
+
 def prepare_checkpoint(
-    folder: RunFolder, step: int, policy: PolicyWorker, tokenizer: PreTrainedTokenizerBase, feed: dict[str, Any]
+    folder: RunFolder, step: int, workers: Sequence[Worker], tokenizer: PreTrainedTokenizerBase, feed: dict[str, Any]
 ) -> Path:
     """Write the checkpoint of `step` (steps done) beside its place and return where; `commit_checkpoint` moves it.
 
@@ -29,7 +37,8 @@ def prepare_checkpoint(
     try:
         with storing(work):
             work.mkdir(parents=True)
-            policy.save(work)
+            for worker in workers:
+                worker.save(work)
             tokenizer.save_pretrained(work)
             write_json_atomic(work / _FEED, feed)
             for file in work.iterdir():

@@ -10,6 +10,7 @@ from agent_rl.evaluation.harness import mean
 from agent_rl.rollout.feed import Rollout
 from agent_rl.rollout.manager import RolloutManager
 from agent_rl.trainer.algorithms import make_batch
+from agent_rl.trainer.annotate import Annotator, annotate
 from agent_rl.trainer.batches import Sample, mini_batches, samples
 from agent_rl.trainer.metrics import peak_memory_mb, rollout_metrics
 from agent_rl.trainer.recorder import Recorder
@@ -25,6 +26,7 @@ class Loop:
     tasks: TaskSet
     rollouts: RolloutManager
     policy: PolicyWorker
+    annotators: list[Annotator]
     recorder: Recorder
     clock: "Clock" = field(init=False)
 
@@ -35,26 +37,36 @@ class Loop:
             with self.clock.phase("rollout"):
                 rollout = self.rollouts.next(self.recorder.console.progress)
             with self.clock.phase("update"):
-                episodes = make_batch(rollout.groups)
-                batch = samples(episodes, self.config.algorithm.advantage.advantages(episodes))
-                metrics = self._update(batch)
+                advantage = self.config.algorithm.advantage
+                episodes = annotate(make_batch(rollout.groups), self.annotators)
+                episodes = episodes.noted(**advantage.targets(episodes))
+                batch = samples(episodes, advantage.advantages(episodes))
+                metrics = self._update(step, batch)
             with self.clock.phase("weights"):
                 self.rollouts.update_weights(self.recorder.weights(step + 1, self.policy))
             with self.clock.phase("record"):
-                checkpoint = self.recorder.prepare(step + 1, rollout, self.policy, self.rollouts.feed_state())
+                workers = [self.policy, *self.annotators]
+                checkpoint = self.recorder.prepare(step + 1, rollout, workers, self.rollouts.feed_state())
             self.recorder.commit(
                 step + 1, self._metrics(step, rollout, batch) | metrics | self.clock.metrics(batch), checkpoint
             )
             self.recorder.evaluate_between(step + 1, self.rollouts)
 
-    def _update(self, batch: list[Sample]) -> dict[str, float]:
+    def _update(self, step: int, batch: list[Sample]) -> dict[str, float]:
         """Take the optimizer steps of one rollout; return the mean of each of their metrics."""
-        trainer = self.config.trainer
-        parts = mini_batches(batch, trainer.mini_batches)
-        total = trainer.steps * trainer.mini_batches
-        each = [self.policy.update(part, self.config.algorithm, total) for part in parts]
+        each = [self._learn(step, part) for part in mini_batches(batch, self.config.trainer.mini_batches)]
         names = dict.fromkeys(name for metrics in each for name in metrics)
         return {name: mean(metrics[name] for metrics in each if name in metrics) for name in names}
+
+    def _learn(self, step: int, part: list[Sample]) -> dict[str, float]:
+        """Let every worker learn from a mini batch, the policy once it is its turn."""
+        steps, each, waits = self.config.trainer.steps, self.config.trainer.mini_batches, self.config.policy_waits
+        metrics: dict[str, float] = {}
+        for worker in self.annotators:
+            metrics |= worker.update(part, steps * each)
+        if step >= waits:
+            metrics |= self.policy.update(part, self.config.algorithm, (steps - waits) * each)
+        return metrics
 
     def _metrics(self, step: int, rollout: Rollout, batch: list[Sample]) -> dict[str, float]:
         metrics = rollout_metrics(rollout, step, self.config.eval.success_at)

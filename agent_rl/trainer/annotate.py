@@ -1,0 +1,47 @@
+"""Workers beside the policy: they note what an algorithm needs of every trained token, and learn along if they can."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from agent_rl.models.loading import load_model
+from agent_rl.trainer.algorithms import Batch
+from agent_rl.trainer.batches import Sample
+from agent_rl.trainer.settings import TrainConfig
+from agent_rl.trainer.workers import ValueWorker
+
+
+class Annotator(Protocol):
+    """A worker beside the policy."""
+
+    def annotate(self, batch: Batch) -> Batch:
+        """Return the batch with what the worker has computed of it."""
+        ...
+
+    def update(self, batch: Sequence[Sample], updates: int) -> dict[str, float]:
+        """Learn from a mini batch, one of `updates` in the whole run, and return the metrics."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write the worker's state into a checkpoint."""
+        ...
+
+    def load(self, folder: Path) -> None:
+        """Restore the worker's state from a checkpoint."""
+        ...
+
+
+def make_annotators(config: TrainConfig) -> list[Annotator]:
+    """Return the workers that the algorithm needs, as they are before the first step."""
+    made: list[Annotator] = []
+    if config.value is not None:
+        begins_with = config.model.model_copy(update={"path": config.value.model or config.model.path})
+        made.append(ValueWorker(load_model(begins_with)[0], config.value, config.trainer.micro_tokens))
+    return made
+
+
+def annotate(batch: Batch, annotators: Sequence[Annotator]) -> Batch:
+    """Return the batch with the notes of all workers."""
+    for worker in annotators:
+        batch = worker.annotate(batch)
+    return batch
