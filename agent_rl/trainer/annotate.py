@@ -1,4 +1,4 @@
-"""Workers beside the policy: they note what an algorithm needs of every trained token, and learn along if they can."""
+"""Workers note what an algorithm needs of every trained token, before its advantages are computed; some learn along."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,11 +12,15 @@ from agent_rl.trainer.workers import ValueWorker
 
 
 class Annotator(Protocol):
-    """A worker beside the policy."""
+    """A worker that notes something."""
 
     def annotate(self, batch: Batch) -> Batch:
         """Return the batch with what the worker has computed of it."""
         ...
+
+
+class Learner(Annotator, Protocol):
+    """A worker beside the policy that learns what the estimator says in `targets`."""
 
     def update(self, batch: Sequence[Sample], updates: int) -> dict[str, float]:
         """Learn from a mini batch, one of `updates` in the whole run, and return the metrics."""
@@ -31,9 +35,9 @@ class Annotator(Protocol):
         ...
 
 
-def make_annotators(config: TrainConfig) -> list[Annotator]:
-    """Return the workers that the algorithm needs, as they are before the first step."""
-    made: list[Annotator] = []
+def make_learners(config: TrainConfig) -> list[Learner]:
+    """Return the workers that the algorithm needs and that learn, as they are before the first step."""
+    made: list[Learner] = []
     if config.value is not None:
         begins_with = config.model.model_copy(update={"path": config.value.model or config.model.path})
         made.append(ValueWorker(load_model(begins_with)[0], config.value, config.trainer.micro_tokens))

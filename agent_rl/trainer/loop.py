@@ -10,7 +10,7 @@ from agent_rl.evaluation.harness import mean
 from agent_rl.rollout.feed import Rollout
 from agent_rl.rollout.manager import RolloutManager
 from agent_rl.trainer.algorithms import make_batch
-from agent_rl.trainer.annotate import Annotator, annotate
+from agent_rl.trainer.annotate import Learner, annotate
 from agent_rl.trainer.batches import Sample, mini_batches, samples
 from agent_rl.trainer.metrics import peak_memory_mb, rollout_metrics
 from agent_rl.trainer.recorder import Recorder
@@ -26,7 +26,7 @@ class Loop:
     tasks: TaskSet
     rollouts: RolloutManager
     policy: PolicyWorker
-    annotators: list[Annotator]
+    learners: list[Learner]
     recorder: Recorder
     clock: "Clock" = field(init=False)
 
@@ -38,14 +38,14 @@ class Loop:
                 rollout = self.rollouts.next(self.recorder.console.progress)
             with self.clock.phase("update"):
                 advantage = self.config.algorithm.advantage
-                episodes = annotate(make_batch(rollout.groups), self.annotators)
+                episodes = annotate(make_batch(rollout.groups), self.learners)
                 episodes = episodes.noted(**advantage.targets(episodes))
                 batch = samples(episodes, advantage.advantages(episodes))
                 metrics = self._update(step, batch)
             with self.clock.phase("weights"):
                 self.rollouts.update_weights(self.recorder.weights(step + 1, self.policy))
             with self.clock.phase("record"):
-                workers = [self.policy, *self.annotators]
+                workers = [self.policy, *self.learners]
                 checkpoint = self.recorder.prepare(step + 1, rollout, workers, self.rollouts.feed_state())
             self.recorder.commit(
                 step + 1, self._metrics(step, rollout, batch) | metrics | self.clock.metrics(batch), checkpoint
@@ -62,7 +62,7 @@ class Loop:
         """Let every worker learn from a mini batch, the policy once it is its turn."""
         steps, each, waits = self.config.trainer.steps, self.config.trainer.mini_batches, self.config.policy_waits
         metrics: dict[str, float] = {}
-        for worker in self.annotators:
+        for worker in self.learners:
             metrics |= worker.update(part, steps * each)
         if step >= waits:
             metrics |= self.policy.update(part, self.config.algorithm, (steps - waits) * each)

@@ -311,9 +311,11 @@ def test_a_dry_run_prints_the_configuration_and_the_arithmetic_and_writes_nothin
         (("rollout.mode=async",), "At most 48 groups have been begun"),
         (("rollout.mode=async",), "and weights of the engine's own"),
         (("rollout.mode=async", "rollout.concurrency=64"), "At most 48 groups"),  # no engine waits for episodes there
+        (("algorithm=ppo",), "the value model with its gradients and optimizer 13 MB"),
+        (("algorithm=ppo", "value.warmup=2"), "60 optimizer steps; in the first 2 steps the value model alone learns."),
     ],
 )
-def test_a_dry_run_tells_what_is_begun_ahead_of_need(run, model, here, words, told):
+def test_a_dry_run_tells_what_is_particular_to_a_choice(run, model, here, words, told):
     status, out, err = run("train", "model=./m", *words, "--dry-run")
     assert (status, err) == (0, "")
     assert told in out
