@@ -6,11 +6,13 @@ import pytest
 import torch
 
 from agent_rl.core.trajectory import Group
-from agent_rl.trainer.algorithms import Batch, make_batch
+from agent_rl.trainer.algorithms import Advantage, Batch, make_batch
 from agent_rl.trainer.algorithms.advantages import AdaptiveGae, Gae, adaptive_lam, gae
+from agent_rl.trainer.algorithms.losses import clip
 from agent_rl.trainer.algorithms.values import explained_variance, value_loss
 
 from ..conftest import trajectory
+from .bandit import ARMS, CONTEXTS, RIGHT, TURNS, chosen, roll_out
 from .conftest import group
 
 
@@ -131,3 +133,26 @@ def test_explained_variance_is_1_for_what_is_foreseen_0_for_a_constant_and_nothi
     assert explained_variance(torch.full((3,), 7.0), returns) == pytest.approx(0.0, abs=1e-6)
     assert explained_variance(returns, torch.ones(3)) is None
     assert explained_variance(torch.zeros(0), torch.zeros(0)) is None
+
+
+@pytest.mark.parametrize("advantage", [Gae(), Gae(lam=0.5, value_lam=1.0), AdaptiveGae(alpha=1.0)])
+def test_it_learns_a_bandit_and_the_values_of_its_turns_beside(advantage: Advantage):
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.zeros(CONTEXTS, TURNS, ARMS, dtype=torch.float64, requires_grad=True)
+    table = torch.zeros(CONTEXTS, TURNS, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.Adam([logits, table], lr=0.1)
+    for _ in range(40):
+        batch = make_batch(roll_out(logits, 8, generator))
+        contexts = [int(one.task_id.split()[1]) for one in batch.trajectories for _ in one.turns]
+        turns = [number for one in batch.trajectories for number in range(len(one.turns))]
+        batch = batch.noted(values=table[contexts, turns].detach())
+        batch = batch.noted(old=chosen(logits, batch).detach(), **advantage.targets(batch))
+        for _ in range(2):
+            policy = clip(chosen(logits, batch), batch.notes["old"], advantage.advantages(batch), 0.2, 0.2).loss
+            value = value_loss(table[contexts, turns], batch.notes["values"], batch.notes["returns"], 0.2)
+            optimizer.zero_grad()
+            (policy.mean() + value.mean()).backward()
+            optimizer.step()
+    assert float(logits.detach().softmax(-1).gather(-1, torch.tensor(RIGHT).unsqueeze(-1)).mean()) > 0.9
+    assert table[:, 0].tolist() == pytest.approx([2.0] * CONTEXTS, abs=0.4)
+    assert table[:, 1].tolist() == pytest.approx([1.0] * CONTEXTS, abs=0.3)
