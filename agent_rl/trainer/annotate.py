@@ -1,4 +1,4 @@
-"""Workers note what an algorithm needs of every trained token, before its advantages are computed."""
+"""Workers note what an algorithm needs of every trained token, before its advantages are computed; some learn along."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -6,9 +6,11 @@ from typing import Protocol
 from agent_rl.models.loading import load_model
 from agent_rl.trainer.algorithms import Batch
 from agent_rl.trainer.algorithms.kl import k3
+from agent_rl.trainer.batches import Sample
+from agent_rl.trainer.checkpoints import Worker
 from agent_rl.trainer.mismatch import mismatch
 from agent_rl.trainer.settings import TrainConfig
-from agent_rl.trainer.workers import PolicyWorker, ReferenceWorker
+from agent_rl.trainer.workers import PolicyWorker, ReferenceWorker, ValueWorker
 
 
 class Annotator(Protocol):
@@ -19,7 +21,24 @@ class Annotator(Protocol):
         ...
 
 
-def make_annotators(config: TrainConfig, policy: PolicyWorker) -> list[Annotator]:
+class Learner(Annotator, Worker, Protocol):
+    """A worker beside the policy that learns what the estimator says in `targets`."""
+
+    def update(self, batch: Sequence[Sample], updates: int) -> dict[str, float]:
+        """Learn from a mini batch, one of `updates` in the whole run, and return the metrics."""
+        ...
+
+
+def make_learners(config: TrainConfig) -> list[Learner]:
+    """Return the workers that the algorithm needs and that learn, as they are before the first step."""
+    made: list[Learner] = []
+    if config.value is not None:
+        begins_with = config.model.model_copy(update={"path": config.value.model or config.model.path})
+        made.append(ValueWorker(load_model(begins_with)[0], config.value, config.trainer.micro_tokens))
+    return made
+
+
+def make_annotators(config: TrainConfig, policy: PolicyWorker, learners: Sequence[Learner]) -> list[Annotator]:
     """Return the workers that note what the algorithm needs.
 
     The reference is the run's first model, also in a run that is resumed from a later one.
@@ -30,7 +49,7 @@ def make_annotators(config: TrainConfig, policy: PolicyWorker) -> list[Annotator
     if "reference" in needs:
         first = load_model(config.model)[0]
         made.append(ReferenceWorker(first, config.trainer.micro_tokens, config.sampling.temperature))
-    return made
+    return [*made, *learners]
 
 
 def annotate(batch: Batch, annotators: Sequence[Annotator]) -> Batch:

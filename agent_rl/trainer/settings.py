@@ -1,9 +1,19 @@
 """The configuration of `agent-rl train` and `agent-rl sft`: the rooms' settings put side by side."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
+from agent_rl.core.errors import UserError
 from agent_rl.core.settings import Settings
 from agent_rl.envs.section import EnvSection
 from agent_rl.evaluation.settings import EvaluationSettings, check_concurrency
@@ -18,6 +28,7 @@ from agent_rl.tools.sandbox.settings import SandboxSettings
 from agent_rl.tools.settings import ToolsSettings
 from agent_rl.tracking import TRACKERS
 from agent_rl.trainer.algorithms import AlgorithmSettings
+from agent_rl.trainer.algorithms.values import ValueSettings
 from agent_rl.trainer.optimizer import OptimizerSettings
 
 
@@ -98,6 +109,8 @@ class TrainConfig(Settings):
     """The optimizer."""
     trainer: TrainerSettings = TrainerSettings()
     """The loop."""
+    value: ValueSettings | None = Field(default=None, validate_default=True)
+    """The value model; null where the algorithm needs none."""
     eval: EvaluationSettings = EvaluationSettings()
     """Held-out evaluation before, during and after training."""
     tracker: Annotated[list[str], BeforeValidator(_listed)] = Field(default_factory=list)
@@ -107,12 +120,37 @@ class TrainConfig(Settings):
     out: str | None = None
     """The run folder; by default a new one below runs/."""
 
+    @field_validator("value", mode="before")
+    @classmethod
+    def _only_where_needed(cls, given: Any, info: ValidationInfo) -> Any:
+        """Take the default where the algorithm needs values, and refuse settings that nothing would read."""
+        if "algorithm" not in info.data:  # which is wrong itself
+            return None
+        advantage = info.data["algorithm"].advantage
+        if "values" in advantage.needs:
+            return {} if given is None else given
+        if given is not None:
+            key = f"value.{next(iter(given))}" if isinstance(given, dict) and given else "value"
+            raise UserError(f"'{key}' has no effect with algorithm.advantage={advantage.name}")
+        return None
+
+    @model_validator(mode="after")
+    def _policy_learns(self) -> "TrainConfig":
+        if self.policy_waits >= self.trainer.steps:
+            raise ValueError(f"value.warmup={self.policy_waits} leaves the policy none of {self.trainer.steps} steps")
+        return self
+
     @model_validator(mode="after")
     def _enough_at_once(self) -> "TrainConfig":
         """Refuse a rollout in which the engine would wait for episodes that wait for the engine."""
         if self.rollout.mode == "sync":  # in the others no engine is deterministic
             check_concurrency(self.engine, self.rollout, max(self.algorithm.samples, self.eval.samples))
         return self
+
+    @property
+    def policy_waits(self) -> int:
+        """First steps of the run in which the policy does not learn."""
+        return 0 if self.value is None else self.value.warmup
 
     @property
     def run_name(self) -> str:

@@ -13,12 +13,12 @@ from agent_rl.core.trajectory import Group
 from agent_rl.trainer.algorithms import LOSSES, AlgorithmSettings, Batch, make_batch
 from agent_rl.trainer.algorithms.correction import CorrectionSettings
 from agent_rl.trainer.algorithms.kl import KlSettings
-from agent_rl.trainer.annotate import annotate, make_annotators, noted_metrics
+from agent_rl.trainer.annotate import annotate, make_annotators, make_learners, noted_metrics
 from agent_rl.trainer.batches import samples
 from agent_rl.trainer.mismatch import Alarm, mismatch
 from agent_rl.trainer.optimizer import OptimizerSettings
 from agent_rl.trainer.settings import TrainConfig
-from agent_rl.trainer.workers import PolicyWorker, ReferenceWorker
+from agent_rl.trainer.workers import PolicyWorker, ReferenceWorker, ValueWorker
 
 from .conftest import trajectory
 
@@ -80,11 +80,12 @@ def test_the_reference_stays_the_first_model(small_model):
         ({}, []),
         ({"kl": KlSettings(coefficient=0.1)}, [ReferenceWorker]),
         ({"correction": CorrectionSettings(old="trainer")}, [PolicyWorker]),
+        ({"advantage": {"name": "gae"}}, [ValueWorker]),
     ],
 )
 def test_only_workers_that_are_needed_are_made(small_model, settings, expected):
     config = TrainConfig(algorithm=AlgorithmSettings(**settings))
-    assert [type(worker) for worker in make_annotators(config, policy(small_model))] == expected
+    assert [type(worker) for worker in make_annotators(config, policy(small_model), make_learners(config))] == expected
 
 
 ALGORITHMS = {name: AlgorithmSettings(loss={"name": name}, aggregation="sequence") for name in LOSSES} | {

@@ -31,6 +31,10 @@ class Advantage(Settings):
     def advantages(self, batch: Batch) -> Tensor:
         """Return the advantage of each trained token, `[A]`, float64; 0 where there is nothing to learn."""
 
+    def targets(self, batch: Batch) -> dict[str, Tensor]:
+        """Return what workers beside the policy learn, by name, for each trained token, `[A]`; for most nothing."""
+        return {}
+
 
 @dataclass(frozen=True)
 class Tokens:

@@ -61,6 +61,17 @@ class Batch:
         return self.engine_logprobs if old is None else old
 
     @property
+    def episode_lengths(self) -> Tensor:
+        """Trained tokens of each episode, `[E]`; they lie one behind the other."""
+        return torch.bincount(self.turn_episodes[self.turns], minlength=len(self.rewards))
+
+    @property
+    def token_rewards(self) -> Tensor:
+        """The reward of each turn at its last token, 0 at the others, `[A]`, float64."""
+        last = torch.bincount(self.turns, minlength=len(self.turn_rewards)).cumsum(0) - 1
+        return torch.zeros(len(self.turns), dtype=torch.float64).index_add(0, last, self.turn_rewards)
+
+    @property
     def turn_episodes(self) -> Tensor:
         """The episode of each turn, `[U]`."""
         return self.episodes[self.turn_trajectories]

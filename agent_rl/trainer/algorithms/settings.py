@@ -57,10 +57,11 @@ class AlgorithmSettings(Settings):
         return self.advantage.needs | self.kl.needs | self.correction.needs
 
     def settle(self, batch: Batch, episode_tokens: int) -> Batch:
-        """Return the noted batch as the estimator is to see it: what is taken off rewards, the weights of tokens.
+        """Return the noted batch as the estimator is to see it, with the weights of tokens and what is learned beside.
 
         Args:
             batch: The episodes of a step, with what workers have noted.
             episode_tokens: The most that the trajectories of an episode may have: `rollout.limits.episode_tokens`.
         """
-        return self.correction.weigh(self.kl.charge(self.overlong.shaped(batch, episode_tokens)))
+        settled = self.correction.weigh(self.kl.charge(self.overlong.shaped(batch, episode_tokens)))
+        return settled.noted(**self.advantage.targets(settled))

@@ -2,5 +2,6 @@
 
 from agent_rl.trainer.workers.policy import PolicyWorker
 from agent_rl.trainer.workers.reference import ReferenceWorker
+from agent_rl.trainer.workers.value import ValueWorker
 
-__all__ = ["PolicyWorker", "ReferenceWorker"]
+__all__ = ["PolicyWorker", "ReferenceWorker", "ValueWorker"]

@@ -18,7 +18,7 @@ from agent_rl.trainer.algorithms.objective import objective
 from agent_rl.trainer.batches import Sample, micro_batches, noted, unlearned
 from agent_rl.trainer.mismatch import mismatch
 from agent_rl.trainer.optimizer import OptimizerSettings, apply, learning_rate, make_optimizer
-from agent_rl.trainer.workers.logprobs import logprobs
+from agent_rl.trainer.workers.tokenwise import logprobs
 
 
 class PolicyWorker:

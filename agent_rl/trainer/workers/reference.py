@@ -4,7 +4,7 @@ from transformers import PreTrainedModel
 
 from agent_rl.trainer.algorithms import Batch
 from agent_rl.trainer.batches import unlearned
-from agent_rl.trainer.workers.logprobs import logprobs
+from agent_rl.trainer.workers.tokenwise import logprobs
 
 
 class ReferenceWorker:

@@ -16,7 +16,16 @@ from pydantic import BaseModel
 from agent_rl.cli.list import listing
 from agent_rl.config.compose import PRESETS
 from agent_rl.core.registry import Registry
-from agent_rl.trainer.algorithms import ADVANTAGES, LOSSES, AlgorithmSettings, aggregation, overlong
+from agent_rl.trainer.algorithms import (
+    ADVANTAGES,
+    LOSSES,
+    AlgorithmSettings,
+    aggregation,
+    correction,
+    kl,
+    overlong,
+    values,
+)
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "algorithms.md"
@@ -90,7 +99,8 @@ def body() -> str:
     lines = ["", "## Presets", "", "| `algorithm=` | |", "| --- | --- |"]
     lines += [f"| `{name}` | {known['description']} |" for name, known in listing()["algorithms"].items()]
     lines += ["", "## What all have", *settings(AlgorithmSettings, "algorithm.")]
-    lines += ["", getdoc(aggregation) or "", "", getdoc(overlong) or ""]
+    for module in (aggregation, kl, correction, overlong, values):
+        lines += ["", getdoc(module) or ""]
     for key, (title, registry) in KINDS.items():
         lines += ["", f"## {title}"]
         for module, kinds in shipped(registry).items():
@@ -108,7 +118,7 @@ def page(old: str) -> str:
 def test_every_file_states_formula_and_paper_and_is_proved_by_a_test(key):
     for module in shipped(KINDS[key][1]):
         text = getdoc(modules[module]) or ""
-        assert "\n    " in text and "arXiv:" in text, module
+        assert "\n    " in text and ("arXiv:" in text or "https://" in text), module
         assert test_file(module).is_file(), module
 
 

@@ -1,5 +1,6 @@
 """Estimators of advantages, one file each: the formula and the paper, a plain function on tensors, its settings."""
 
+from agent_rl.trainer.algorithms.advantages.gae import AdaptiveGae, Gae, adaptive_lam, gae
 from agent_rl.trainer.algorithms.advantages.gdpo import Gdpo, gdpo
 from agent_rl.trainer.algorithms.advantages.gigpo import Gigpo, step_advantages
 from agent_rl.trainer.algorithms.advantages.grpo import Grpo, grpo
@@ -10,6 +11,8 @@ from agent_rl.trainer.algorithms.advantages.rloo import Rloo, rloo
 from agent_rl.trainer.algorithms.advantages.turn_grpo import TurnGrpo, turn_grpo
 from agent_rl.trainer.algorithms.base import register_advantage
 
+register_advantage("gae", Gae)
+register_advantage("gae_adaptive", AdaptiveGae)
 register_advantage("gdpo", Gdpo)
 register_advantage("gigpo", Gigpo)
 register_advantage("grpo", Grpo)
@@ -20,6 +23,8 @@ register_advantage("rloo", Rloo)
 register_advantage("turn_grpo", TurnGrpo)
 
 __all__ = [
+    "AdaptiveGae",
+    "Gae",
     "Gdpo",
     "Gigpo",
     "Grpo",
@@ -28,6 +33,8 @@ __all__ = [
     "ReinforcePlusPlus",
     "Rloo",
     "TurnGrpo",
+    "adaptive_lam",
+    "gae",
     "gdpo",
     "grpo",
     "opo",

@@ -11,7 +11,8 @@ def numbers(episodes: Tensor) -> Tensor:
     """Return the place of each turn in its episode, counted from 0, `[U]`."""
     _, sizes = episodes.unique_consecutive(return_counts=True)
     first = sizes.cumsum(0) - sizes
-    return torch.arange(len(episodes)) - first.repeat_interleave(sizes)
+    places: Tensor = torch.arange(len(episodes)) - first.repeat_interleave(sizes)
+    return places
 
 
 def last(episodes: Tensor) -> Tensor:

@@ -3,7 +3,8 @@
     loss_t = -A_t log p(a_t)
 
 Williams 1992, Simple Statistical Gradient-Following Algorithms for Connectionist Reinforcement Learning, Machine
-Learning 8. It knows no old policy: it is meant for one update on a rollout (`trainer.mini_batches=1`).
+Learning 8, https://doi.org/10.1007/BF00992696. It knows no old policy: it is meant for one update on a rollout
+(`trainer.mini_batches=1`).
 """
 
 import torch
