@@ -3,14 +3,18 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from agent_rl.models.loading import load_model
+from transformers import PreTrainedModel
+
+from agent_rl.core.seeds import derive
+from agent_rl.models.lora import add_adapters
 from agent_rl.trainer.algorithms import Batch
 from agent_rl.trainer.algorithms.kl import k3
 from agent_rl.trainer.batches import Sample
 from agent_rl.trainer.checkpoints import Worker
 from agent_rl.trainer.mismatch import mismatch
 from agent_rl.trainer.settings import TrainConfig
-from agent_rl.trainer.workers import PolicyWorker, ReferenceWorker, ValueWorker
+from agent_rl.trainer.sharding import load_for_ranks
+from agent_rl.trainer.workers import AdaptedReference, PolicyWorker, ReferenceWorker, ValueWorker
 
 
 class Annotator(Protocol):
@@ -29,12 +33,21 @@ class Learner(Annotator, Worker, Protocol):
         ...
 
 
+def make_policy(config: TrainConfig, model: PreTrainedModel) -> PolicyWorker:
+    """Return the worker of the policy, which learns `model` or the adapters that it gets here."""
+    if config.lora is not None:
+        add_adapters(model, config.lora, derive(config.seed, "lora"))
+    micro_tokens, temperature = config.trainer.micro_tokens, config.sampling.temperature
+    return PolicyWorker(model, config.optimizer, micro_tokens, temperature, config.worker)
+
+
 def make_learners(config: TrainConfig) -> list[Learner]:
     """Return the workers that the algorithm needs and that learn, as they are before the first step."""
     made: list[Learner] = []
     if config.value is not None:
         begins_with = config.model.model_copy(update={"path": config.value.model or config.model.path})
-        made.append(ValueWorker(load_model(begins_with)[0], config.value, config.trainer.micro_tokens))
+        model, _ = load_for_ranks(begins_with)
+        made.append(ValueWorker(model, config.value, config.trainer.micro_tokens, config.worker))
     return made
 
 
@@ -46,9 +59,11 @@ def make_annotators(config: TrainConfig, policy: PolicyWorker, learners: Sequenc
     needs, made = config.algorithm.needs, list[Annotator]()
     if "old" in needs:
         made.append(policy)
-    if "reference" in needs:
-        first = load_model(config.model)[0]
-        made.append(ReferenceWorker(first, config.trainer.micro_tokens, config.sampling.temperature))
+    if "reference" in needs and config.lora is not None:
+        made.append(AdaptedReference(policy))
+    elif "reference" in needs:
+        first, _ = load_for_ranks(config.model)
+        made.append(ReferenceWorker(first, config.trainer.micro_tokens, config.sampling.temperature, config.worker))
     return [*made, *learners]
 
 

@@ -17,12 +17,11 @@ from agent_rl.tracking import make_tracker
 from agent_rl.tracking.console import Console
 from agent_rl.tracking.jsonl import truncate_after
 from agent_rl.tracking.run_folder import RunFolder
-from agent_rl.trainer.annotate import make_annotators, make_learners
+from agent_rl.trainer.annotate import make_annotators, make_learners, make_policy
 from agent_rl.trainer.checkpoints import feed_state, load_workers, newest_checkpoint
 from agent_rl.trainer.loop import Loop
 from agent_rl.trainer.recorder import Recorder
 from agent_rl.trainer.settings import TrainConfig
-from agent_rl.trainer.workers import PolicyWorker
 
 
 def train(config: TrainConfig, folder: RunFolder, console: Console, facts: dict[str, Any]) -> dict[str, Any]:
@@ -47,13 +46,14 @@ def _train(config: TrainConfig, folder: RunFolder, console: Console, facts: dict
         raise UserError(f"the run has {first} steps already, more than trainer.steps={config.trainer.steps}")
     folder.drop_after(first)
     truncate_after(folder.metrics_jsonl, first)  # last: what the metrics no longer tell is gone
-    model_settings = config.model.model_copy(update={"path": str(begun[0])}) if begun else config.model
+    learned = begun is not None and config.lora is None  # adapters are put into the first model
+    model_settings = config.model.model_copy(update={"path": str(begun[0])}) if begun and learned else config.model
     model, tokenizer = load_model(model_settings)
+    policy = make_policy(config, model)
     env = config.env.build()
     engine = make_engine(config.engine, Placement(model_settings, folder.path, config.rollout.mode, model))
     make_agent = partial(TokenAgent, engine, Renderer(tokenizer, config.renderer), config.rollout.limits)
     rollouts = RolloutManager(engine, make_agent, config.env.build, config.rollout)
-    policy = PolicyWorker(model, config.optimizer, config.trainer.micro_tokens, config.sampling.temperature)
     learners = make_learners(config)
     if begun:
         load_workers(begun[0], [policy, *learners])
