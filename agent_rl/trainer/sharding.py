@@ -112,7 +112,7 @@ def _cut(
     kind = ranks.device(module).type
     offload = CPUOffloadPolicy(pin_memory=kind == "cuda") if settings.offload else OffloadPolicy()
     common: dict[str, Any] = {"mesh": init_device_mesh(kind, (ranks.size,)), "offload_policy": offload}
-    compute: dict[str, torch.dtype] = {}
+    compute: dict[str, Any] = {}
     if settings.compute is not None:
         compute = {"param_dtype": getattr(torch, settings.compute), "reduce_dtype": torch.float32}
     for layer in layers:
