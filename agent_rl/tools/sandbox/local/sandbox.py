@@ -11,12 +11,14 @@ from agent_rl.core.context import current
 from agent_rl.core.errors import UserError, nearest
 from agent_rl.core.threads import service_loop
 from agent_rl.tools.sandbox.base import Limits, Program, Result, Session, Status
+from agent_rl.tools.sandbox.local.cgroup import Group
 from agent_rl.tools.sandbox.local.client import ForkServer, ServerGoneError, Start
 from agent_rl.tools.sandbox.local.forked import wire
+from agent_rl.tools.sandbox.local.groups import Groups, groups
 from agent_rl.tools.sandbox.local.ladder import strongest
 from agent_rl.tools.sandbox.local.languages import LANGUAGES, Language, installed
 from agent_rl.tools.sandbox.local.paths import check
-from agent_rl.tools.sandbox.local.run import run_once
+from agent_rl.tools.sandbox.local.run import given_mb, run_once
 from agent_rl.tools.sandbox.local.session import Family, Interpreter, LocalSession
 from agent_rl.tools.sandbox.local.settings import LocalSettings, Tier
 
@@ -66,6 +68,7 @@ class LocalSandbox:
         self._starting = asyncio.Lock()
         self._servers: dict[Start, ForkServer] = {}
         self._tier: Tier | None = None
+        self._groups: Groups | None = None
 
     async def run(self, program: Program, stdin: str = "") -> Result:
         """Run a program once; see `Sandbox`."""
@@ -87,13 +90,17 @@ class LocalSandbox:
 
     async def close(self) -> None:
         """End the fork servers and all that they run; harmless twice."""
-        if self._servers:
+        if self._servers or self._groups:
             await service_loop().call(self._close())
 
     async def _close(self) -> None:
         for server in self._servers.values():
             server.close()
         self._servers.clear()
+        self._tier = None
+        if self._groups:
+            self._groups.close()
+            self._groups = None
 
     async def _run_each(self, program: Program, inputs: Sequence[str]) -> list[Result]:
         job = _python(program)
@@ -112,9 +119,10 @@ class LocalSandbox:
         with current().excuse.queueing():
             await self._places.acquire()
         try:
-            server = await self._server(job.start)
+            server, request = await self._server(job.start), job.request()
+            group = self._group(job.limits, request)
             return await run_once(
-                server, job.request(), job.limits, stdin.encode(errors="surrogatepass"), job.addresses
+                server, request, job.limits, stdin.encode(errors="surrogatepass"), job.addresses, group
             )
         except (ServerGoneError, OSError) as error:
             return Result(Status.INFRASTRUCTURE, tier=self._tier or "", message=str(error))
@@ -124,12 +132,18 @@ class LocalSandbox:
     async def _interpreter(self, limits: Limits, code: str) -> Interpreter:
         """Begin the interpreter of a session, with what its first cell imports."""
         job = replace(_python(Program(code, limits=limits)), files={}, session=True)
-        return await Family(await self._server(job.start), limits).begin(job.request())
+        server, request = await self._server(job.start), job.request()
+        return await Family(server, limits, self._group(limits, request)).begin(request)
+
+    def _group(self, limits: Limits, request: bytes) -> Group | None:
+        """Make the cgroup of a run, where runs have one."""
+        return self._groups.make(limits, given_mb(request)) if self._groups else None
 
     async def _server(self, start: Start) -> ForkServer:
         """Return the fork server that was started so, anew where it has ended."""
         async with self._starting:
             if self._tier is None:
+                self._groups = self._groups or groups(self.settings.cgroup)
                 self._tier, self._servers[_PLAIN] = await strongest(self.settings.weakest, _PLAIN)
             server = self._servers.get(start)
             if server is None or server.gone:

@@ -24,10 +24,14 @@ def begin(tier: Tier, order: dict[str, Any], descriptors: list[int]) -> NoReturn
     Args:
         tier: How it is kept apart.
         order: The limits, as numbers.
-        descriptors: The run's request, standard input, output and error, its report, and a session's socket.
+        descriptors: The run's request, standard input, output and error, its report, and a session's socket; where the
+            order says that it has a cgroup, what tells of it, and what puts a process in.
     """
     try:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # what init has a handler for, a program could send to it
+        if order["cgroup"]:  # before anything else, so that all that it forks and holds is in there
+            os.write(descriptors[-1], b"0")
+            del descriptors[-2:]
         _arrange(descriptors)
         _init(tier, order)
     except BaseException as error:

@@ -90,7 +90,7 @@ class Server:
             return
         if not pid:
             job.begin(self._tier, order, descriptors)
-        run = Run(self._tier, order, pid)
+        run = Run(self._tier, order, pid, os.dup(descriptors[-2]) if order["cgroup"] else -1)
         self._runs[run.watch] = run
         self._poll.register(run.watch, select.EPOLLIN)
 
@@ -99,6 +99,8 @@ class Server:
         self._poll.unregister(run.watch)
         del self._runs[run.watch]
         os.close(run.watch)
+        if run.kills >= 0:
+            os.close(run.kills)
         run.close()
         _, _, usage = os.wait4(run.pid, 0)
         self._tier.clean(run.order)
