@@ -19,8 +19,8 @@ from agent_rl.tools.sandbox.base import Limits, Program, Result, Status
 from agent_rl.tools.sandbox.local import LocalSandbox, LocalSettings
 from agent_rl.tools.sandbox.local import cgroup as local_cgroup
 from agent_rl.tools.sandbox.local import run as local_run
-from agent_rl.tools.sandbox.local.cgroup import V1, V2, Ended, Group, removed
-from agent_rl.tools.sandbox.local.delegated import HANDED_DOWN, delegated
+from agent_rl.tools.sandbox.local.cgroup import V2, Ended, Group, removed
+from agent_rl.tools.sandbox.local.delegated import HANDED_DOWN, delegated, version_of
 from agent_rl.tools.sandbox.local.groups import Groups, groups
 
 TESTS = Path(__file__).parent
@@ -54,9 +54,9 @@ FAILED = Result(Status.ERROR, 1, peak_memory_mb=1.0)
 @pytest.fixture
 def parent() -> Iterator[str]:
     """A cgroup of the test's own below what is delegated here; at its end nothing is left in it."""
-    there = [path for path in delegated() if os.path.exists(f"{path}/{V1.limit}")]
+    there = delegated()
     if not there:
-        pytest.skip("no cgroup of version 1 is delegated to these tests")
+        pytest.skip("no cgroup is delegated to these tests")
     folder = f"{there[0]}/test-{os.getpid()}"
     os.mkdir(folder)
     yield folder
@@ -130,7 +130,7 @@ def test_a_session_is_bounded_with_all_that_it_keeps(parent: str) -> None:
 
 
 def test_who_is_ended_for_the_limit_of_the_run_has_met_its_own(parent: str) -> None:
-    group = Group(f"{parent}/run", V1, 48, 8)
+    group = Group(f"{parent}/run", version_of(parent), 48, 8)
     assert held_in(group, 16) == 0
     assert (group.ended(), group.judged(FAILED).status) == (Ended.NONE, Status.ERROR)
 
@@ -143,8 +143,9 @@ def test_who_is_ended_for_the_limit_of_the_run_has_met_its_own(parent: str) -> N
 
 
 def test_who_is_ended_for_want_of_memory_above_has_met_the_machine(parent: str) -> None:
-    local_cgroup.write(f"{parent}/{V1.limit}", 48 << 20)
-    group = Group(f"{parent}/run", V1, 512, 8)
+    version = version_of(parent)
+    local_cgroup.write(f"{parent}/{version.limit}", 48 << 20)
+    group = Group(f"{parent}/run", version, 512, 8)
     assert held_in(group, 64) == -signal.SIGKILL
     closed(group)
     assert group.ended() is Ended.MACHINE
@@ -153,8 +154,9 @@ def test_who_is_ended_for_want_of_memory_above_has_met_the_machine(parent: str) 
 
 
 def test_what_still_runs_in_a_cgroup_is_killed_before_it_is_removed(parent: str) -> None:
-    group = Group(f"{parent}/run", V1, 64, 8)
-    join = ["/bin/sh", "-c", f"echo 0 > {parent}/run/{V1.join}; echo; exec sleep 60"]
+    version = version_of(parent)
+    group = Group(f"{parent}/run", version, 64, 8)
+    join = ["/bin/sh", "-c", f"echo 0 > {parent}/run/{version.join}; echo; exec sleep 60"]
     with subprocess.Popen(join, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
