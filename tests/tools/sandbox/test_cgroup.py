@@ -20,7 +20,7 @@ from agent_rl.tools.sandbox.local import LocalSandbox, LocalSettings
 from agent_rl.tools.sandbox.local import cgroup as local_cgroup
 from agent_rl.tools.sandbox.local import run as local_run
 from agent_rl.tools.sandbox.local.cgroup import V2, Ended, Group, removed
-from agent_rl.tools.sandbox.local.delegated import HANDED_DOWN, delegated, version_of
+from agent_rl.tools.sandbox.local.delegated import HANDED_DOWN, delegated, prepared
 from agent_rl.tools.sandbox.local.groups import Groups, groups
 
 TESTS = Path(__file__).parent
@@ -130,7 +130,7 @@ def test_a_session_is_bounded_with_all_that_it_keeps(parent: str) -> None:
 
 
 def test_who_is_ended_for_the_limit_of_the_run_has_met_its_own(parent: str) -> None:
-    group = Group(f"{parent}/run", version_of(parent), 48, 8)
+    group = Group(f"{parent}/run", prepared(parent), 48)
     assert held_in(group, 16) == 0
     assert (group.ended(), group.judged(FAILED).status) == (Ended.NONE, Status.ERROR)
 
@@ -143,9 +143,9 @@ def test_who_is_ended_for_the_limit_of_the_run_has_met_its_own(parent: str) -> N
 
 
 def test_who_is_ended_for_want_of_memory_above_has_met_the_machine(parent: str) -> None:
-    version = version_of(parent)
+    version = prepared(parent)
     local_cgroup.write(f"{parent}/{version.limit}", 48 << 20)
-    group = Group(f"{parent}/run", version, 512, 8)
+    group = Group(f"{parent}/run", version, 512)
     assert held_in(group, 64) == -signal.SIGKILL
     closed(group)
     assert group.ended() is Ended.MACHINE
@@ -154,8 +154,8 @@ def test_who_is_ended_for_want_of_memory_above_has_met_the_machine(parent: str) 
 
 
 def test_what_still_runs_in_a_cgroup_is_killed_before_it_is_removed(parent: str) -> None:
-    version = version_of(parent)
-    group = Group(f"{parent}/run", version, 64, 8)
+    version = prepared(parent)
+    group = Group(f"{parent}/run", version, 64)
     join = ["/bin/sh", "-c", f"echo 0 > {parent}/run/{version.join}; echo; exec sleep 60"]
     with subprocess.Popen(join, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -224,7 +224,7 @@ def test_the_second_version_is_set_and_read_by_its_names_in_a_folder_of_plain_fi
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "run"
-    files = {V2.limit: "max", V2.swap: "max", "memory.oom.group": "0", "pids.max": "max", V2.join: "", V2.peak: "0"}
+    files = {V2.limit: "max", V2.swap: "max", "memory.oom.group": "0", V2.join: "", V2.peak: "0"}
     events = "low 0\nhigh 0\nmax 0\noom 0\noom_kill 0\noom_group_kill 0\n"
 
     def furnished(path: str, make: Callable[[str], None] = os.mkdir) -> None:
@@ -233,12 +233,11 @@ def test_the_second_version_is_set_and_read_by_its_names_in_a_folder_of_plain_fi
             Path(path, name).write_text(text)
 
     monkeypatch.setattr(os, "mkdir", furnished)
-    group = Group(str(folder), V2, 8, 5)
-    assert [(folder / name).read_text()[:7] for name in (V2.limit, V2.swap, "memory.oom.group", "pids.max")] == [
+    group = Group(str(folder), V2, 8)
+    assert [(folder / name).read_text()[:7] for name in (V2.limit, V2.swap, "memory.oom.group")] == [
         str(8 << 20),
         "0ax",  # a plain file keeps the rest
         "1",
-        "5ax",
     ]
     assert (group.ended(), group.peak_mb()) == (Ended.NONE, None)
     (folder / V2.peak).write_text(f"{3 << 20}\n")

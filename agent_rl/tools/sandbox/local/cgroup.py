@@ -58,7 +58,7 @@ V1 = Version(
 )
 _PEAK_WITH_SWAP = "memory.memsw.max_usage_in_bytes"
 V2 = Version("cgroup.procs", "memory.max", "memory.swap.max", "memory.peak", "memory.events", False)
-_TOGETHER, _PROCESSES, _KILL = "memory.oom.group", "pids.max", "cgroup.kill"  # of V2 alone
+_TOGETHER, _KILL = "memory.oom.group", "cgroup.kill"  # of V2 alone
 
 
 class Group:
@@ -68,8 +68,8 @@ class Group:
         descriptors: The first tells of its dead; a process that writes 0 to the second is in, with all that it forks.
     """
 
-    def __init__(self, folder: str, version: Version, memory_mb: int, processes: int) -> None:
-        """Make it, with its limits; that of processes holds where that controller has been handed down.
+    def __init__(self, folder: str, version: Version, memory_mb: int) -> None:
+        """Make it, with its limit.
 
         Raises:
             OSError: The kernel does not allow it.
@@ -79,7 +79,7 @@ class Group:
         self.descriptors: list[int] = []
         os.mkdir(folder)
         try:
-            self._bound(processes)
+            self._bound()
             for name, how in ((version.kills, os.O_RDONLY), (version.join, os.O_WRONLY)):
                 self.descriptors.append(os.open(f"{folder}/{name}", how | os.O_CLOEXEC))
         except BaseException:
@@ -87,13 +87,13 @@ class Group:
             removed(folder)
             raise
 
-    def _bound(self, processes: int) -> None:
+    def _bound(self) -> None:
         write(f"{self._folder}/{self._version.limit}", self._memory)
         more = {self._version.swap: self._memory if self._version.swap_is_all else 0}
         if self._version is V2:
-            more |= {_TOGETHER: 1, _PROCESSES: processes}
+            more[_TOGETHER] = 1
         for name, value in more.items():
-            with contextlib.suppress(FileNotFoundError):  # no swap in this kernel, no such controller
+            with contextlib.suppress(FileNotFoundError):  # this kernel does not swap
                 write(f"{self._folder}/{name}", value)
 
     def peak_mb(self) -> float | None:

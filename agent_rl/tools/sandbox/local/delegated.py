@@ -28,8 +28,8 @@ def delegated() -> list[str]:
     return [path for path in found if os.access(path, os.W_OK)]
 
 
-def version_of(parent: str) -> Version:
-    """Return the version of a cgroup that can have others below it with limits of memory.
+def prepared(parent: str) -> Version:
+    """Let a cgroup have others below it with limits of memory, and return its version.
 
     Raises:
         UserError: It cannot.

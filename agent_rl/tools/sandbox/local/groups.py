@@ -11,12 +11,12 @@ from collections.abc import Iterator
 
 from agent_rl.core.errors import UserError
 from agent_rl.tools.sandbox.base import Limits
-from agent_rl.tools.sandbox.local.cgroup import V2, Group, removed, write
-from agent_rl.tools.sandbox.local.delegated import HANDED_DOWN, delegated, version_of
+from agent_rl.tools.sandbox.local.cgroup import Group, removed
+from agent_rl.tools.sandbox.local.delegated import delegated, prepared
 
 _PREFIX = "agent_rl-"
 _JOIN = 'echo 0 > "$0"'
-_TRIAL_MB, _TRIAL_PROCESSES = 64, 1
+_TRIAL_MB = 64
 _ENDING = 1.0  # seconds that the kernel has to let go of a cgroup
 _RETRY = 0.01  # seconds
 
@@ -34,14 +34,13 @@ class Groups:
         """
         self._made = 0
         try:
-            self._version = version_of(parent)
+            self._version = prepared(parent)
             self._folder, lock = _own(parent)
         except OSError as error:
             raise UserError(f"sandbox.cgroup: no cgroup can be made in {parent} ({error.strerror})") from error
         self._end = weakref.finalize(self, _end, self._folder, lock, os.getpid())
         try:
-            if self._version is V2:
-                _hand_down(self._folder)
+            prepared(self._folder)
             self._try(parent)
         except BaseException:
             self.close()
@@ -55,7 +54,7 @@ class Groups:
         """
         self._made += 1
         memory_mb = limits.memory_mb + limits.disk_mb + given_mb
-        return Group(f"{self._folder}/{self._made}", self._version, memory_mb, limits.processes + 1)  # init counts too
+        return Group(f"{self._folder}/{self._made}", self._version, memory_mb)
 
     def close(self) -> None:
         """Remove all; harmless twice."""
@@ -69,7 +68,7 @@ class Groups:
         """
         trial = f"{self._folder}/trial"
         try:
-            for descriptor in Group(trial, self._version, _TRIAL_MB, _TRIAL_PROCESSES).descriptors:
+            for descriptor in Group(trial, self._version, _TRIAL_MB).descriptors:
                 os.close(descriptor)
             join = ["/bin/sh", "-c", _JOIN, f"{trial}/{self._version.join}"]
             done = subprocess.run(join, stdin=subprocess.DEVNULL, capture_output=True, text=True)
@@ -123,13 +122,6 @@ def _locked(folder: str, how: int = 0) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def _hand_down(folder: str) -> None:
-    """Let the cgroups in a folder have limits of memory, and of processes where that controller is there."""
-    for controller in ("memory", "pids"):
-        with contextlib.suppress(OSError):  # that of memory is there, and the trial would tell if it were not
-            write(f"{folder}/{HANDED_DOWN}", f"+{controller}")
 
 
 def _end(folder: str, lock: int, maker: int) -> None:
