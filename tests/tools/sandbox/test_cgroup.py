@@ -18,6 +18,7 @@ from agent_rl.core.errors import UserError
 from agent_rl.tools.sandbox.base import Limits, Program, Result, Status
 from agent_rl.tools.sandbox.local import LocalSandbox, LocalSettings
 from agent_rl.tools.sandbox.local import cgroup as local_cgroup
+from agent_rl.tools.sandbox.local import delegated as local_delegated
 from agent_rl.tools.sandbox.local import run as local_run
 from agent_rl.tools.sandbox.local.cgroup import V2, Ended, Group, removed
 from agent_rl.tools.sandbox.local.delegated import HANDED_DOWN, delegated, prepared
@@ -125,7 +126,7 @@ def test_a_session_is_bounded_with_all_that_it_keeps(parent: str) -> None:
     assert (kept.status, kept.stdout) == (Status.FINISHED, "40\n")
     assert kept.peak_memory_mb is not None and 40 < kept.peak_memory_mb < MOST_MB
     assert together.peak_memory_mb is not None and together.peak_memory_mb <= MOST_MB
-    assert together.status in (Status.MEMORY_LIMIT, Status.ERROR)
+    assert together.status in (Status.MEMORY_LIMIT, Status.ERROR)  # the watch may be first, and its account late
     assert anew.stdout == "False\n" and "began anew" in anew.message
 
 
@@ -256,6 +257,20 @@ def test_a_cgroup_that_cannot_be_used_is_refused_with_what_is_missing(tmp_path: 
         (tmp_path / name).write_text(text)
     with pytest.raises(UserError, match="lacks the controller 'memory'"):
         Groups(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("above", "handed_down", "usable"),
+    [("run.scope", "cpu memory", True), ("run.scope", "cpu", False), ("app.slice", "cpu memory", False)],
+)
+def test_the_one_above_is_delegated_if_it_hands_memory_down_and_is_not_systemds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, above: str, handed_down: str, usable: bool
+) -> None:
+    (tmp_path / above).mkdir()
+    (tmp_path / above / HANDED_DOWN).write_text(handed_down)
+    monkeypatch.setattr(local_delegated, "_own", lambda: [(V2, str(tmp_path), f"/{above}/main")])
+    monkeypatch.setattr(local_delegated, "_is_ours", lambda folder, mounted: True)
+    assert delegated() == [str(tmp_path / above)] * usable
 
 
 def test_none_asks_for_no_cgroup() -> None:

@@ -15,7 +15,7 @@ def delegated() -> list[str]:
 
     That is its own of the first version, where the user may write there. Of the second, in which a cgroup has either
     processes or others below it, it is the one above its own, if that hands memory down and is the user's: by its
-    owner, or for the superuser because it is the uppermost of a container.
+    owner, or for the superuser because it is the uppermost of a container. A slice is systemd's, which allows none.
     """
     found = []
     for version, mounted, inside in _own():
@@ -23,7 +23,8 @@ def delegated() -> list[str]:
             found.append(mounted + inside)
         elif inside != "/":
             above = os.path.dirname(mounted + inside)
-            if "memory" in _words(f"{above}/{HANDED_DOWN}") and _is_ours(above, mounted):
+            handed_down = "memory" in _words(f"{above}/{HANDED_DOWN}")
+            if handed_down and not above.endswith(".slice") and _is_ours(above, mounted):
                 found.append(above)
     return [path for path in found if os.access(path, os.W_OK)]
 
