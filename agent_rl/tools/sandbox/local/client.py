@@ -20,7 +20,10 @@ from typing import Any
 
 from agent_rl.tools.sandbox.local.settings import Tier
 
-_START = "import sys; sys.path.insert(0, sys.argv[1]); from forked.server import main; main()"
+_START = (
+    "import sys; sys.path.insert(0, sys.argv[1]); from forked.at_fork import put_off; put_off(); "
+    "from forked.server import main; main()"
+)
 _FOLDER = str(Path(__file__).parent)
 _OPTIONS = ("-SsPB", "-X", "utf8")
 _ENVIRONMENT = {

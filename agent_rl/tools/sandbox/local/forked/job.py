@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from . import cells, folder, kernel, program, wire
+from . import at_fork, cells, folder, kernel, program, wire
 from .tiers import Tier
 
 _WORK = "work"
@@ -80,6 +80,7 @@ def _become(
         if command:
             signal.signal(signal.SIGPIPE, signal.SIG_DFL)
             os.execvpe(command[0], command, environment)
+        at_fork.take_up()
         signal.signal(signal.SIGINT, signal.default_int_handler)
         if request["session"]:
             cells.serve(_CONTROL)
