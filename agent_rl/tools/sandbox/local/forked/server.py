@@ -11,7 +11,7 @@ import sys
 import time
 from typing import Any
 
-from . import job, seccomp
+from . import job, program, seccomp
 from .runs import Run
 from .tiers import Tier, chosen
 
@@ -123,6 +123,7 @@ def main() -> None:
         parent.send(json.dumps({"failed": f"{type(error).__name__}: {error}"}).encode())
         raise SystemExit(1) from error
     parent.send(json.dumps({"ready": True}).encode())
+    program.prepare()
     if seccomp.supported():
         seccomp.prepare()
     gc.collect()
