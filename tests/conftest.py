@@ -1,6 +1,7 @@
 """What tests share: a cache of their own, fixed examples for hypothesis, a small tokenizer and its renderer."""
 
 import os
+import signal
 from collections.abc import Iterator
 from random import Random
 
@@ -16,6 +17,10 @@ from agent_rl.core import context
 from agent_rl.envs import Demonstration
 from agent_rl.models.scratch import train_tokenizer
 from agent_rl.rollout.renderer import Renderer
+
+# A shell starts background jobs with SIGINT ignored, and what they start inherits it: Python then installs no handler,
+# and the programs that tests interrupt would go on. Who asks for that gets it; the tests are not to depend on it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("fixed", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("fixed")

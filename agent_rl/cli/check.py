@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
             mark = {True: "ok  ", False: "FAIL", None: "    "}[finding.passed]
             print(f"{mark} {finding.name:<22} {finding.seen}", flush=True)
     failed = sum(finding.passed is False for finding in findings)
-    print(f"{failed} checks failed" if failed else "all checks passed")
+    print(f"{failed} check{'s' * (failed > 1)} failed" if failed else "all checks passed")
     if arguments.json:
         told = [dataclasses.asdict(finding) for finding in findings]
         print(json.dumps({"ok": not failed, "env": config.env.name, "findings": told}))

@@ -1,8 +1,9 @@
 """What the commands share: their words and their help."""
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+import yaml
 from pydantic import BaseModel
 
 from agent_rl.core.errors import UserError
@@ -22,6 +23,13 @@ def take_word(words: Sequence[str], key: str) -> tuple[str | None, list[str]]:
     if values and not values[-1]:
         raise UserError(f"{key}= needs a value")
     return (values[-1] if values else None), [word for word in words if not word.startswith(f"{key}=")]
+
+
+def print_plan(config: BaseModel, sentences: Iterable[str]) -> None:
+    """Print what `--dry-run` says: the resolved configuration, and what it comes to."""
+    told = list(sentences)  # which may refuse it
+    print(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
+    print("\n".join(told))
 
 
 def add_environment_help(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:

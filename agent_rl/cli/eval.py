@@ -5,24 +5,33 @@ import json
 from pathlib import Path
 from typing import Any
 
-from agent_rl.cli.common import add_words
+from agent_rl.cli.common import add_words, print_plan
 from agent_rl.config import compose, validate
 from agent_rl.core.errors import UserError
 from agent_rl.core.files import write_json_atomic
+from agent_rl.evaluation.plan import explain
 from agent_rl.evaluation.settings import EvalConfig
+from agent_rl.tools.sandbox.current import using
 from agent_rl.tracking.console import Console
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Describe the command."""
     add_words(parser, EvalConfig, "agent-rl eval env=search model=RUN split=test")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print the configuration and how much is played, measure nothing"
+    )
     parser.add_argument("--json", action="store_true", help="end with the figures as one JSON object on a line")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure a model."""
+    """Measure a model, or say what would be done."""
     config = validate(EvalConfig, compose("eval", arguments.words))
+    if arguments.dry_run:
+        with using(config.sandbox):
+            print_plan(config, explain(config))
+        return 0
     if config.out:
         _writable(Path(config.out))
     from agent_rl.evaluation.command import evaluate_model

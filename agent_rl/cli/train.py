@@ -8,9 +8,10 @@ from typing import Any
 
 import yaml
 
-from agent_rl.cli.common import add_words, take_word
+from agent_rl.cli.common import add_words, print_plan, take_word
 from agent_rl.config import compose, environment_words, validate
 from agent_rl.core.errors import UserError
+from agent_rl.tools.sandbox.current import using
 from agent_rl.tracking.console import Console
 from agent_rl.tracking.run_folder import RunFolder, create_run, write_config
 from agent_rl.trainer.settings import TrainConfig
@@ -38,11 +39,13 @@ def run(arguments: argparse.Namespace) -> int:
         _refuse_changes(base, config.model_dump(mode="json"))
     if arguments.dry_run:
         return _dry_run(config)
-    from agent_rl.trainer.run import train  # loads torch
+    from agent_rl.rollout.engines.build import check_limits  # these load torch
+    from agent_rl.trainer.run import train
 
     if resumed:
         folder = RunFolder.open(Path(resumed))
     else:
+        check_limits(config.engine, config.model, config.rollout.limits)
         folder = create_run(config.out, config.run_name, config, ["agent-rl", *sys.argv[1:]])
     facts = json.loads(folder.run_json.read_text(encoding="utf-8"))
     with folder.alone(), Console() as console:
@@ -60,8 +63,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _dry_run(config: TrainConfig) -> int:
     from agent_rl.trainer.plan import explain
 
-    print(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
-    print("\n".join(explain(config)))
+    with using(config.sandbox):
+        print_plan(config, explain(config))
     return 0
 
 

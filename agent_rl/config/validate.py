@@ -55,6 +55,8 @@ def _problem(problem: Any, model: type[BaseModel], values: dict[str, Any]) -> st
     given = problem.get("input")
     shown = "" if isinstance(given, dict) else f" (got {given!r})"
     said = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] in ("tuple_type", "list_type"):
+        said = "input should be a list, written [A,B]"
     return (f"{key}: " if key else "") + f"{said[:1].lower()}{said[1:]}{shown}"
 
 

@@ -4,6 +4,7 @@ import asyncio
 import atexit
 import inspect
 import logging
+import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -31,6 +32,8 @@ class _Kept:
 _scopes: dict[str, dict[object, _Kept]] = {}
 _table = threading.Lock()
 _ending: set[asyncio.Future[None]] = set()
+# A process that was forked makes its own: it has none of the threads, and to share connections would mix the answers.
+os.register_at_fork(after_in_child=_scopes.clear)
 
 
 def keep(scope: str, key: object, make: Callable[[], T]) -> T:

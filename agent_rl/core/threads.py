@@ -2,16 +2,16 @@
 
 import asyncio
 import atexit
-import concurrent.futures
 import contextvars
 import logging
+import os
 import queue
 import sys
 import threading
 import traceback
 from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from agent_rl.core.errors import UserError
 from agent_rl.core.virtual_time import VirtualTimeLoop
@@ -94,8 +94,52 @@ class _Hand(threading.Thread):
             self._idle.append(self)
 
 
+os.register_at_fork(after_in_child=_Hand._idle.clear)  # a process that was forked has none of the threads
+
+
 class BlockedLoopError(UserError):
     """The event loop does not turn any more: something on it blocks instead of awaiting."""
+
+
+class _Asked(Generic[T]):
+    """Work that a loop does for another thread, which a signal may strike at any moment.
+
+    So the coroutine is made on the loop: one that was made in the thread and not handed over yet would be left behind,
+    and Python complains of it. And the thread waits at a queue that is written in C: an interrupt that strikes as it
+    takes a lock of `threading` or `concurrent.futures` would leave it locked, and the loop waiting for it.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, work: Callable[[], Coroutine[Any, Any, T]]) -> None:
+        """Be ready to do `work` on `loop`."""
+        self._loop, self._work = loop, work
+        self._task: asyncio.Task[T] | None = None
+        self._ended: queue.SimpleQueue[asyncio.Task[T]] = queue.SimpleQueue()
+
+    def begin(self) -> None:
+        """Let the loop begin it."""
+        self._loop.call_soon_threadsafe(self._begin)
+
+    def ended(self, seconds: float) -> asyncio.Task[T] | None:
+        """Return the task once it has ended, or None after `seconds`."""
+        try:
+            return self._ended.get(timeout=seconds)
+        except queue.Empty:
+            return None
+
+    def cancel(self) -> None:
+        """Cancel it; harmless when it has ended, or was never begun."""
+        self._loop.call_soon_threadsafe(lambda: self._task and self._task.cancel())
+
+    def _begin(self) -> None:
+        async def made() -> T:
+            return await self._work()
+
+        self._task = self._loop.create_task(made())
+        self._task.add_done_callback(self._end)
+
+    def _end(self, task: asyncio.Task[T]) -> None:
+        _ = task.cancelled() or task.exception()  # taken note of, even if an interrupt has ended the wait for it
+        self._ended.put(task)
 
 
 class LoopThread:
@@ -105,6 +149,8 @@ class LoopThread:
     """Seconds after which a loop that does not turn is reported."""
     _LIMIT = 600.0
     """Seconds after which it is given up."""
+    _STEP = 5.0
+    """Seconds that something on it may compute before an end that is asked for is made without it."""
 
     def __init__(self) -> None:
         """Start the thread."""
@@ -112,31 +158,22 @@ class LoopThread:
         self._thread = threading.Thread(target=self._run, daemon=True, name="agent_rl-loop")
         self._thread.start()
 
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run `work` on the loop and return its result; an interrupt cancels it and lets it clean up.
+    def run(self, work: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> T:
+        """Run `work(*arguments)` on the loop and return its result; an interrupt cancels it and lets it clean up.
 
         Raises:
             BlockedLoopError: Something has blocked the loop for too long; the message names the line of code.
         """
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        blocked = 0.0
+        asked = _Asked(self._loop, lambda: work(*arguments))
         try:
-            while True:
-                turned = threading.Event()
-                self._loop.call_soon_threadsafe(turned.set)
-                done, _ = concurrent.futures.wait([future], timeout=self._PATIENCE)
-                if done:
-                    return future.result()
-                blocked = 0.0 if turned.is_set() else blocked + self._PATIENCE
-                if blocked >= self._LIMIT:
-                    raise BlockedLoopError(f"the event loop has been blocked for {blocked:g} s: {self._place()}")
-                if blocked:
-                    logger.warning("the event loop has not turned for %g s: %s", blocked, self._place())
+            asked.begin()
+            ended = self._ended(asked)
         except BaseException:
-            if not future.done() and self.turns():
-                future.cancel()
+            asked.cancel()
+            if self.turns():
                 self._settle()
             raise
+        return ended.result()
 
     async def call(self, work: Coroutine[Any, Any, T]) -> T:
         """Run `work` on the loop, in the caller's context, and await it from another; cancelling this cancels it."""
@@ -147,11 +184,13 @@ class LoopThread:
         """Whether the thread has ended."""
         return self._loop.is_closed() or not self._thread.is_alive()
 
-    def turns(self, seconds: float = 2.0) -> bool:
-        """Return whether the loop answers within `seconds`; one that something blocks does not."""
-        turned = threading.Event()
-        self._loop.call_soon_threadsafe(turned.set)
-        return turned.wait(seconds)
+    def turns(self) -> bool:
+        """Return whether the loop answers within some seconds; one that something blocks does not."""
+        try:
+            self._turn().get(timeout=self._STEP)
+        except queue.Empty:
+            return False
+        return True
 
     def close(self) -> None:
         """Cancel what is still running and end the thread; a loop that is blocked is left behind. Harmless twice."""
@@ -173,6 +212,25 @@ class LoopThread:
             except SystemExit:  # raised in a task, whose awaiter is told; it is not the loop's end
                 continue
 
+    def _ended(self, asked: _Asked[T]) -> asyncio.Task[T]:
+        """Wait for the end of what was asked for, and say where the loop is when it does not turn meanwhile."""
+        blocked = 0.0
+        while True:
+            turned = self._turn()
+            if ended := asked.ended(self._PATIENCE):
+                return ended
+            blocked = blocked + self._PATIENCE if turned.empty() else 0.0
+            if blocked >= self._LIMIT:
+                raise BlockedLoopError(f"the event loop has been blocked for {blocked:g} s: {self._place()}")
+            if blocked:
+                logger.warning("the event loop has not turned for %g s: %s", blocked, self._place())
+
+    def _turn(self) -> queue.SimpleQueue[None]:
+        """Return a queue that has something as soon as the loop has turned."""
+        turned: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._loop.call_soon_threadsafe(turned.put, None)
+        return turned
+
     def _settle(self, cancel: bool = False, seconds: float = 5.0) -> None:
         """Give the tasks of the loop some time to end; `cancel` them first if asked to."""
 
@@ -184,8 +242,9 @@ class LoopThread:
             if ending:
                 await asyncio.wait(ending, timeout=seconds)
 
-        future = asyncio.run_coroutine_threadsafe(wait(), self._loop)
-        concurrent.futures.wait([future], timeout=seconds + 1)
+        waiting = _Asked(self._loop, wait)
+        waiting.begin()
+        waiting.ended(seconds + 1)
 
     def _place(self) -> str:
         """Return the line of code at which the loop's thread is."""

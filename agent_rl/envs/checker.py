@@ -2,6 +2,7 @@
 
 import json
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
@@ -9,11 +10,11 @@ from pathlib import Path
 from gymnasium.utils.env_checker import check_env
 
 from agent_rl.core.errors import NotProvidedError, UserError
-from agent_rl.core.message import Message
-from agent_rl.core.outcome import told
+from agent_rl.core.message import Message, assistant, text_of, tool_call
+from agent_rl.core.outcome import BrokenEnvironmentError, InfrastructureError, told
 from agent_rl.core.task import Task
 from agent_rl.envs.base import AgentEnv, Finding
-from agent_rl.envs.scripts import WRONG, Step, malformed, play, play_awaiting
+from agent_rl.envs.scripts import WRONG, Step, malformed, play, play_awaiting, play_counted
 from agent_rl.envs.section import EnvSection
 from agent_rl.envs.tool_env import ToolEnv
 
@@ -22,6 +23,7 @@ _PLAYED = 50
 _REPEATED = 5
 _SPLITS = ("train", "test")
 _ROUNDING = 1e-6
+_PROGRAM, _PRINTED = "print(6 * 7)", "42"
 
 
 def check_environment(section: EnvSection) -> Iterator[Finding]:
@@ -34,7 +36,7 @@ def check_environment(section: EnvSection) -> Iterator[Finding]:
     if broken is not None:
         yield broken
         return
-    for check in (_gymnasium, _tasks, _repeatable, _solutions, _malformed, _closes, _own):
+    for check in (_gymnasium, _tasks, _repeatable, _solutions, _malformed, _python, _closes, _own):
         try:
             yield from check(section)
         except NotProvidedError as error:
@@ -66,8 +68,12 @@ def _broken(section: EnvSection) -> Finding | None:
 
 def _told(error: Exception) -> str:
     """Return an error in one line, one that was not written for the user with the line of code that it comes from."""
+    if isinstance(error, BrokenEnvironmentError) and isinstance(error.__cause__, UserError):
+        error = error.__cause__  # of a tool or a reward
     if isinstance(error, UserError):
         return str(error)
+    if isinstance(error, InfrastructureError):
+        return told(error)
     last = traceback.extract_tb(error.__traceback__)[-1]
     return f"{told(error)} ({Path(last.filename).name}:{last.lineno})"
 
@@ -111,10 +117,11 @@ def _repeatable(section: EnvSection) -> Iterator[Finding]:
 def _solutions(section: EnvSection) -> Iterator[Finding]:
     with closing(section.build()) as env:
         tasks = _spread(list(env.task_set("test")), _PLAYED)
-        solved = [_reward(env, task, env.solution(task)) - env.best_reward(task) for task in tasks]
+        short = [said for task in tasks if (said := _short(env, task))]
         wrong = [_reward(env, task, [WRONG] * 20) - env.best_reward(task) for task in tasks]
-    full, less = sum(abs(gap) <= _ROUNDING for gap in solved), sum(gap < -_ROUNDING for gap in wrong)
-    yield Finding("solution", full == len(tasks), f"{full} of {len(tasks)} get all of the reward")
+    full, less = len(tasks) - len(short), sum(gap < -_ROUNDING for gap in wrong)
+    seen = "; ".join([f"{full} of {len(tasks)} get all of the reward", *short[:1]])
+    yield Finding("solution", not short, seen)
     yield Finding("wrong answer", less == len(tasks), f"{less} of {len(tasks)} get less")
 
 
@@ -131,6 +138,20 @@ def _malformed(section: EnvSection) -> Iterator[Finding]:
         sound = answered == sum(asked) and not early
     told = f"{sum(asked)} malformed calls in {len(steps)} turns got {answered} answers"
     yield Finding("malformed calls", sound, f"{told} and a reward of {sum(step.reward for step in steps):g}")
+
+
+def _python(section: EnvSection) -> Iterator[Finding]:
+    """Have the tool `python` run a program, where there is one: nothing else may have tried the sandbox."""
+    with closing(section.build()) as env:
+        offered = []
+        with suppress(Exception):  # the other checks tell of it
+            offered = [tool["function"] for tool in env.reset(seed=0)[1].get("tools", [])]
+        taken = [[*one.get("parameters", {}).get("properties", {})] for one in offered if one["name"] == "python"]
+        if taken != [["code"]]:
+            return
+        steps, _ = play_counted(env, None, [assistant("", [tool_call("python", {"code": _PROGRAM})])])
+    said = " ".join(text_of(message) for message in steps[-1].observation)
+    yield Finding("python", _PRINTED in said, f"{_PROGRAM} gives {said!r}")
 
 
 def _closes(section: EnvSection) -> Iterator[Finding]:
@@ -168,6 +189,19 @@ def _noted(actions: Iterable[Message], into: list[Message]) -> Iterator[Message]
 
 def _reward(env: AgentEnv, task: Task, actions: Iterable[Message]) -> float:
     return sum(step.reward for step in play(env, task, actions))
+
+
+def _short(env: AgentEnv, task: Task) -> str:
+    """Return what the solution of a task got, and what for, where that is not all of its reward; else nothing."""
+    steps, counters = play_counted(env, task, env.solution(task))
+    got, best = sum(step.reward for step in steps), env.best_reward(task)
+    if abs(got - best) <= _ROUNDING:
+        return ""
+    parts: Counter[str] = Counter(counters)
+    for step in steps:
+        parts.update(step.components)
+    why = ", ".join(f"{name} {value:g}" for name, value in sorted(parts.items()))
+    return f"task '{task.id}' gets {got:g} of {best:g}" + (f" ({why})" if why else "")
 
 
 def _spread(tasks: Sequence[Task], most: int) -> list[Task]:

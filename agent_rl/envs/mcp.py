@@ -45,7 +45,7 @@ class McpEnv(ToolEnv):
     def close(self) -> None:
         """End the sessions of the episode."""
         if any(session.of_episode for session in self._sessions):
-            service_loop().run(self._end_sessions())
+            service_loop().run(self._end_sessions)
         super().close()
 
     async def _end_sessions(self) -> None:

@@ -1,10 +1,14 @@
 """Scripted episodes, by which `agent-rl check` tries an environment."""
 
 import asyncio
+import itertools
 from collections.abc import Iterable
-from dataclasses import dataclass
+from contextvars import copy_context
+from dataclasses import dataclass, field
 from typing import Any
 
+from agent_rl.core import scopes
+from agent_rl.core.context import EpisodeContext, enter
 from agent_rl.core.message import Message, ToolCall, assistant, tool_call
 from agent_rl.core.task import Task
 from agent_rl.envs.answers import checked_reset, checked_step
@@ -13,6 +17,7 @@ from agent_rl.envs.base import AgentEnv, Observation
 WRONG = assistant("Answer: certainly not this")
 _SEED = 7
 _UNREADABLE = ("{", "[1]", '"text"', '{"a": }', '{"a": 1} {"a": 1}')
+_numbers = itertools.count()
 _PLAIN = ("string", "integer", "number", "boolean")
 
 
@@ -24,6 +29,7 @@ class Step:
     observation: Observation
     reward: float = 0.0
     over: bool = False
+    components: dict[str, float] = field(default_factory=dict, compare=False)
 
 
 def play(env: AgentEnv, task: Task | None, actions: Iterable[Message]) -> list[Step]:
@@ -52,6 +58,20 @@ def play_awaiting(env: AgentEnv, task: Task | None, actions: Iterable[Message]) 
         return steps
 
     return asyncio.run(playing())
+
+
+def play_counted(env: AgentEnv, task: Task | None, actions: Iterable[Message]) -> tuple[list[Step], dict[str, float]]:
+    """Do what `play` does in an episode of its own, which closes what it keeps; return what it counted too."""
+    context = EpisodeContext(f"check/{next(_numbers)}")
+
+    def playing() -> list[Step]:
+        enter(context)
+        return play(env, task, actions)
+
+    try:
+        return copy_context().run(playing), context.counters
+    finally:
+        asyncio.run(scopes.end(context.episode))
 
 
 def malformed(env: AgentEnv) -> list[Message]:
@@ -87,8 +107,8 @@ def _call(name: str, written: str) -> ToolCall:
 
 
 def _step(action: Message, answer: Any) -> Step:
-    observation, reward, terminated, truncated, _ = checked_step(answer)
-    return Step(action, list(observation), reward, terminated or truncated)
+    observation, reward, terminated, truncated, info = checked_step(answer)
+    return Step(action, list(observation), reward, terminated or truncated, info.get("components", {}))
 
 
 def _options(task: Task | None) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Many environments at once: `make_vec`, a `gymnasium.vector.VectorEnv` whose environments wait side by side."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -59,7 +60,9 @@ class ChatVectorEnv(VectorEnv[Observations, Sequence[Message], Array]):
         if len(seeds) != self.num_envs:
             raise ValueError(f"{self.num_envs} environments need as many seeds, not {len(seeds)}")
         self._over[:] = False
-        answers = self._all([env.areset(seed=s, options=options) for env, s in zip(self.envs, seeds, strict=True)])
+        answers = self._all(
+            [partial(env.areset, seed=s, options=options) for env, s in zip(self.envs, seeds, strict=True)]
+        )
         return tuple(messages for messages, _ in answers), self._infos([info for _, info in answers])
 
     def step(self, actions: Sequence[Message]) -> tuple[Observations, Array, Array, Array, dict[str, Any]]:
@@ -70,7 +73,7 @@ class ChatVectorEnv(VectorEnv[Observations, Sequence[Message], Array]):
         """
         if len(actions) != self.num_envs:
             raise ValueError(f"{self.num_envs} environments need as many actions, not {len(actions)}")
-        answers = self._all([self._next(place, action) for place, action in enumerate(actions)])
+        answers = self._all([partial(self._next, place, action) for place, action in enumerate(actions)])
         observations, rewards, terminated, truncated, infos = zip(*answers, strict=True)
         ended = np.array(terminated, dtype=np.bool_), np.array(truncated, dtype=np.bool_)
         self._over = ended[0] | ended[1]
@@ -89,18 +92,18 @@ class ChatVectorEnv(VectorEnv[Observations, Sequence[Message], Array]):
         observation, info = await env.areset()
         return observation, 0.0, False, False, info
 
-    def _all(self, work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
-        """Await all of it, on the loop; the first failure is raised, and nothing is left running."""
+    def _all(self, work: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
+        """Do all of it at once, on the loop; the first failure is raised, and nothing is left running."""
 
         async def together() -> list[T]:
-            tasks = [asyncio.ensure_future(part) for part in work]
+            tasks = [asyncio.ensure_future(part()) for part in work]
             try:
                 return await asyncio.gather(*tasks)
             finally:
                 for task in tasks:
                     task.cancel()
 
-        return self._loop.run(together())
+        return self._loop.run(together)
 
     def _infos(self, infos: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """Return the environments' infos as Gymnasium has them: by key, an array and which environments gave one."""

@@ -43,10 +43,11 @@ def _speakers(config: EvalConfig, folder: Path) -> tuple[Host, MakeAgent]:
         hosted = OpenAIEngine(config.engine)
         return hosted, lambda plan, paused: ChatAgent(hosted, limits, plan)
     from agent_rl.models.loading import load_tokenizer  # these load torch, which a hosted model does without
-    from agent_rl.rollout.engines.build import Placement, make_engine
+    from agent_rl.rollout.engines.build import Placement, check_limits, make_engine
     from agent_rl.rollout.renderer import Renderer
 
     assert config.model is not None  # only a hosted model has none
+    check_limits(config.engine, config.model, limits)
     renderer = Renderer(load_tokenizer(config.model), config.renderer)
     engine = make_engine(config.engine, Placement(config.model, folder))
     return engine, partial(TokenAgent, engine, renderer, limits)

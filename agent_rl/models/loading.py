@@ -4,14 +4,21 @@ from pathlib import Path
 
 import torch
 import transformers
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 
 from agent_rl.core.errors import UserError
 from agent_rl.models import attention
 from agent_rl.models.settings import ModelSettings
 
 SHIPPED = Path(__file__).parent / "tiny"
-SHIPPED_MODELS = ("tiny", "tiny_countdown", "tiny_frozen_lake", "tiny_guess")
+SHIPPED_MODELS = ("tiny", "tiny_countdown", "tiny_countdown_code", "tiny_frozen_lake", "tiny_guess")
 transformers.logging.disable_progress_bar()  # its bars would break the live display
 
 
@@ -52,6 +59,19 @@ def load_model(settings: ModelSettings) -> tuple[PreTrainedModel, PreTrainedToke
         return model.to(device_of(settings)).eval(), tokenizer
     except Exception as error:  # safetensors, tokenizers and transformers raise types of their own for damaged files
         raise UserError(f"model '{settings.path}' cannot be loaded from {place}: {_first_line(error)}") from error
+
+
+def load_config(settings: ModelSettings) -> PretrainedConfig:
+    """Return the shape of a model's text part, without its weights.
+
+    Raises:
+        UserError: There is no such model, or its files are damaged.
+    """
+    place = resolve(settings.path)
+    try:
+        return AutoConfig.from_pretrained(place).get_text_config()
+    except Exception as error:  # as in `load_model`
+        raise UserError(f"the configuration of model '{settings.path}' cannot be read: {_first_line(error)}") from error
 
 
 def load_tokenizer(settings: ModelSettings) -> PreTrainedTokenizerBase:

@@ -1,6 +1,6 @@
 """The rollout manager: rollouts for plain code, on an event loop in a thread of its own."""
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from agent_rl.core.task import Task
@@ -27,7 +27,7 @@ class RolloutManager:
         self._rollouts = Rollouts(engine, make_agent, make_env, settings)
         self._thread = LoopThread()
         try:
-            self._thread.run(self._rollouts.start())
+            self._thread.run(self._rollouts.start)
         except BaseException:
             self.close()
             raise
@@ -56,7 +56,7 @@ class RolloutManager:
             Flight(place, group_plans(f"run/{place}", task, samples, sampling, seed, place))
             for place, task in enumerate(tasks)
         ]
-        return self._thread.run(self._rollouts.play(flights, progress))
+        return self._thread.run(self._rollouts.play, flights, progress)
 
     def follow(self, order: Order, settings: RolloutSettings, version: int, state: dict[str, Any]) -> None:
         """Take the order of a training run, from `version` of its weights on; `state` is what `feed_state` returned."""
@@ -68,11 +68,11 @@ class RolloutManager:
         Raises:
             FailureBudgetError: Too many episodes failed for good; the message names the most frequent cause.
         """
-        return self._thread.run(self._rollouts.take(progress))
+        return self._thread.run(self._rollouts.take, progress)
 
     def unfollow(self) -> None:
         """Be done with the order: end what it has in flight, so that what comes now has the engine to itself."""
-        self._thread.run(self._rollouts.unfollow())
+        self._thread.run(self._rollouts.unfollow)
 
     def feed_state(self) -> dict[str, Any]:
         """Return what `follow` needs to go on from here in a resumed run."""
@@ -80,12 +80,12 @@ class RolloutManager:
 
     def update_weights(self, weights: Weights) -> None:
         """Let the engine sample with `weights` from now on, in everything that is in flight too."""
-        self._thread.run(self._rollouts.update_weights(weights))
+        self._thread.run(self._rollouts.update_weights, weights)
 
     def close(self) -> None:
         """End the episodes in flight, the engine and the loop; harmless the second time."""
         if not self._thread.closed and self._thread.turns():
-            self._thread.run(self._rollouts.stop())
+            self._thread.run(self._rollouts.stop)
         self._thread.close()
 
     def _call(self, work: Callable[[], T]) -> T:
@@ -94,5 +94,4 @@ class RolloutManager:
         async def call() -> T:
             return work()
 
-        coroutine: Coroutine[Any, Any, T] = call()
-        return self._thread.run(coroutine)
+        return self._thread.run(call)

@@ -1,6 +1,7 @@
 """The tool `python`: programs that an agent runs to reason, and how it reads what became of them."""
 
 import asyncio
+from dataclasses import replace
 from typing import ClassVar
 
 from pydantic import PositiveFloat, PositiveInt
@@ -12,13 +13,14 @@ from agent_rl.tools.policy import ToolPolicy
 from agent_rl.tools.registry import register_tool
 from agent_rl.tools.sandbox.base import Limits, Program, Result, Session, Status
 from agent_rl.tools.sandbox.current import current_sandbox
-from agent_rl.tools.tool import tool
+from agent_rl.tools.tool import Tool, tool
 from agent_rl.tools.toolset import ToolSet, instance
 
 PATIENT = ToolPolicy(timeout=600.0)
 """The policy of a tool that runs programs: the sandbox has limits of its own, and a queue."""
 SHOWN = 3000
 """Characters of a program's output that are shown; that there is more is said."""
+_STATELESS = "Run a Python program and return what it prints. Nothing is kept from one call to the next."
 _LAST = 6  # lines of standard error, which ends with what went wrong
 _LONGEST = 300  # characters of such a line
 
@@ -51,8 +53,15 @@ class PythonSession(ToolSet, lives="episode"):
 
     @tool(policy=PATIENT)  # type: ignore[untyped-decorator]
     async def python(self, code: str) -> str:
-        """Run Python code and return what it prints, and the value of a last expression."""
+        """Run Python code; return what it prints and the value of a last expression. The next call knows its names."""
         return await self.run(code)
+
+    def tools(self) -> list[Tool]:
+        """Return the tools; without a state `python` is described as what it is then."""
+        there = super().tools()
+        if self.settings.state:
+            return there
+        return [replace(one, description=_STATELESS) if one.name == "python" else one for one in there]
 
     async def run(self, code: str) -> str:
         """Run code, after what was asked to run before, and return what the agent reads of it.
@@ -76,9 +85,9 @@ class PythonSession(ToolSet, lives="episode"):
 
 @tool(policy=PATIENT)  # type: ignore[untyped-decorator]
 async def python(code: str) -> str:
-    """Run Python code and return what it prints, and the value of a last expression.
+    """Run Python code; return what it prints and the value of a last expression. The next call knows its names.
 
-    It keeps its state for the episode that calls it; outside of episodes each call has an interpreter of its own.
+    Those of the same episode, that is; outside of episodes each call has an interpreter of its own.
     """
     if current().episode:
         return await instance(PythonSession).run(code)

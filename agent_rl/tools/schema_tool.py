@@ -68,6 +68,8 @@ class _Arguments(BaseModel):
             wrong = _problems(found)
         except Unresolvable as error:
             wrong = [_said(f"the tool's schema has no {error}")]
+        except (OverflowError, RecursionError):  # so that whoever calls the tool is at fault, and nobody else
+            wrong = [_said("a number is too large, or something nests too deep")]
         if wrong:
             raise ValidationError.from_exception_data(cls.__name__, wrong)
         return {"arguments": given}

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig
+from transformers import AutoModelForCausalLM, PretrainedConfig
 
-from agent_rl.core.errors import UserError
-from agent_rl.models.loading import resolve
+from agent_rl.models.loading import load_config
+from agent_rl.rollout.engines.build import check_limits
 from agent_rl.rollout.engines.embedded.settings import EmbeddedSettings
 from agent_rl.trainer.settings import TrainConfig
 
@@ -14,11 +14,16 @@ _MB = 2**20
 
 
 def explain(config: TrainConfig) -> Iterator[str]:
-    """Yield the batch arithmetic and the memory that a run needs, a sentence a line."""
+    """Yield the batch arithmetic and the memory that a run needs, a sentence a line.
+
+    Raises:
+        UserError: The model cannot be read, or its context is too short for the limits.
+    """
+    check_limits(config.engine, config.model, config.rollout.limits)
     trainer, samples = config.trainer, config.algorithm.samples
     env = config.env.build()
-    splits = dict.fromkeys(["train", config.eval.split])
-    yield f"Tasks: {', '.join(f'{len(env.task_set(split))} in {split}' for split in splits)}."
+    there = {split: len(env.task_set(split)) for split in ("train", config.eval.split)}
+    yield f"Tasks: {', '.join(f'{tasks} in {split}' for split, tasks in there.items())}."
     episodes = trainer.tasks * samples
     yield (
         f"Each step: {trainer.tasks} tasks x {samples} samples = {episodes} trajectories, dealt into "
@@ -36,7 +41,7 @@ def explain(config: TrainConfig) -> Iterator[str]:
         f"{limits.episode_tokens} tokens in all; micro batches hold {trainer.micro_tokens} tokens."
     )
     if config.eval.tasks:
-        measured = config.eval.tasks * config.eval.samples
+        measured = min(config.eval.tasks, there[config.eval.split]) * config.eval.samples
         modes = " and ".join(config.eval.modes)
         yield f"Evaluation: {measured} episodes on '{config.eval.split}', {modes}, before and after."
     yield from _memory(config)
@@ -54,12 +59,9 @@ def _ahead(config: TrainConfig) -> Iterator[str]:
 
 
 def _memory(config: TrainConfig) -> Iterator[str]:
-    try:
-        model = AutoConfig.from_pretrained(resolve(config.model.path)).get_text_config()
-        with torch.device("meta"):
-            parameters = sum(p.numel() for p in AutoModelForCausalLM.from_config(model).parameters())
-    except (OSError, ValueError) as error:
-        raise UserError(f"the configuration of model '{config.model.path}' cannot be read: {error}") from error
+    model = load_config(config.model)
+    with torch.device("meta"):
+        parameters = sum(p.numel() for p in AutoModelForCausalLM.from_config(model).parameters())
     size = 4 if config.model.dtype == "float32" else 2
     # Seen on small models: per token and layer some 16 activations of the hidden size and 5 of the inner one are kept.
     kept = model.num_hidden_layers * (16 * model.hidden_size + 5 * model.intermediate_size) * size

@@ -84,11 +84,22 @@ def one_line(result: tuple[int, str, str]) -> str:
         (("train", "trainer.steps=-1"), "trainer.steps: input should be greater than 0 (got -1)"),
         (("sft", "sft.steps=-1"), "sft.steps: input should be greater than 0 (got -1)"),
         (("eval", "tasks=-1"), "tasks: input should be greater than or equal to 0 (got -1)"),
+        (
+            ("check", "env=code", "env.difficulties=easy"),
+            "env.difficulties: input should be a list, written [A,B]",
+        ),
+        (
+            ("train", "env=code", "env.tasks=a.jsonl"),
+            "env.tasks: a file of tasks has no tests; give a file of problems",
+        ),
+        (("check", "sandbox=fusion", "sandbox.url=h:8080"), "sandbox.url: an address begins with http:// or https://"),
         (("train", "steps"), "'steps' is not KEY=VALUE"),
         (("eval", "split="), "'split=' is not KEY=VALUE"),
         (("train", "resume="), "resume= needs a value"),
         (("train", "resume=nothing"), "nothing holds no run"),
         (("train", "trainer.steps=[1"), "'trainer.steps=[1' is not KEY=VALUE"),
+        (("train", "env=code"), "model=tiny has a context of 1024 tokens, too short for turns of up to 2048: name"),
+        (("eval", "env=code", "model=tiny_guess"), "model=tiny_guess has a context of 1024 tokens, too short for"),
         (("eval", "model=./nothing"), "model './nothing': there is no such folder"),
         (("eval", "model=/not/anywhere/at/all"), "model '/not/anywhere/at/all': there is no such folder"),
     ],
@@ -255,6 +266,7 @@ def test_list_names_what_can_be_named(run):
     assert next(line for line in lines if line[0] == "search")[1:]
 
 
+@pytest.mark.slow
 def test_check_proves_the_search_environment(run):
     status, out, err = run("check", "env=search")
     assert (status, err) == (0, "")
@@ -301,6 +313,16 @@ def test_a_dry_run_prints_the_configuration_and_the_arithmetic_and_writes_nothin
     parameters = sum(p.numel() for p in new_model(512, 2, 0, seed=0).parameters())
     assert f"Memory: {parameters / 1e6:.2f} million parameters" in out
     assert [path.name for path in here.iterdir()] == ["m"]
+
+
+@pytest.mark.parametrize("command", ["train", "eval"])
+def test_a_dry_run_counts_no_more_tasks_than_there_are_and_refuses_what_cannot_be_played(run, here, command):
+    tasks = {"train": "eval.tasks", "eval": "tasks"}[command]
+    status, out, err = run(command, "env=countdown", "model=tiny", f"{tasks}=100000", "--dry-run")
+    assert (status, err) == (0, "")
+    assert "Evaluation: 400 " in out
+    assert list(here.iterdir()) == []
+    assert one_line(run(command, "env=code", "--dry-run")).startswith("model=tiny has a context of 1024 tokens")
 
 
 @pytest.mark.parametrize(

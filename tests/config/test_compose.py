@@ -280,7 +280,8 @@ def test_the_limits_of_an_environment_and_those_of_a_hosted_model_hold_together(
 
 @pytest.mark.parametrize("command", ["train", "eval", "sft"])
 def test_an_environment_brings_the_model_that_suits_it_unless_another_is_named(command):
-    assert compose(command, ["env=guess"])["model"] == {"path": "tiny_guess"}
+    for name in ("guess", "countdown", "countdown_code", "frozen_lake"):
+        assert compose(command, [f"env={name}"])["model"] == {"path": f"tiny_{name}"}
     assert compose(command, ["env=guess", "model=tiny"])["model"] == {"path": "tiny"}
     assert compose(command, ["model=runs/a", "env=guess"])["model"] == {"path": "runs/a"}
     assert compose(command, ["env=search"]).get("model") is None

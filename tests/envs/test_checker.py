@@ -9,6 +9,8 @@ from agent_rl.envs.base import Finding
 from agent_rl.envs.checker import check_environment
 from agent_rl.envs.registration import environment
 from agent_rl.envs.section import EnvSection
+from agent_rl.tools.sandbox.current import using
+from agent_rl.tools.sandbox.fusion import FusionSettings
 
 ENVIRONMENTS = """
 import random
@@ -17,6 +19,8 @@ from agent_rl import AgentEnv, Task, TaskSet, ToolEnv, reward, tool
 from agent_rl.core.message import assistant, user
 from agent_rl.envs.base import Finding
 from agent_rl.envs.tool_env import MalformedPolicy
+from agent_rl.tools.python import run_python
+from agent_rl.tools.sandbox.base import Limits
 
 
 class Good(ToolEnv):
@@ -56,6 +60,12 @@ class Generous(Good):
 class Unsolvable(Good):
     def solution(self, task):
         return [assistant("no idea")]
+
+
+class Running(Good):
+    @tool
+    async def python(self, code: str) -> str:
+        return await run_python(code, Limits())
 
 
 class Unsolved(Good):
@@ -195,11 +205,30 @@ def test_what_is_sound_beside_the_fault_is_said_to_be_sound(file):
     assert failed(file, "Generous") == {"wrong answer"}
     assert findings(file, "Generous")["wrong answer"].seen == "0 of 5 get less"
     assert failed(file, "Unsolvable") == {"solution"}
+    told = "0 of 5 get all of the reward; task 'test-5' gets 0 of 1 (correct 0)"
+    assert findings(file, "Unsolvable")["solution"].seen == told
     assert failed(file, "SharedTasks") == {"splits", "problems"}
     assert failed(file, "SameProblems") == {"problems"}
     assert failed(file, "Twins") == {"twins"}
     assert failed(file, "Drifts") == {"gymnasium", "repeatable", "twins"}
     assert failed(file, "ClosesOnce") == {"closes"}
+
+
+def test_an_environment_that_offers_python_has_it_run_a_program(file):
+    found = findings(file, "Running")
+    assert found["python"] == Finding("python", True, "print(6 * 7) gives '42'")
+    assert all(finding.passed for finding in found.values())
+
+
+@pytest.mark.parametrize("name", [pytest.param("math", marks=pytest.mark.slow), "{file}:Running"])
+def test_a_dead_sandbox_fails_the_check_of_an_environment_that_offers_python(file, name):
+    given = {"python": True, "train_tasks": 5, "test_tasks": 5} if name == "math" else {}
+    with using(FusionSettings(url="http://127.0.0.1:9", attempts=1)):
+        found = list(check_environment(EnvSection(name=name.format(file=file), **given)))
+    (dead,) = [finding for finding in found if finding.passed is False]
+    seen = "sandbox=fusion has no sessions" if name == "math" else "InfrastructureError: sandbox: attempt 1: http://127"
+    assert dead.name == "python"
+    assert dead.seen.startswith(seen)
 
 
 def test_an_environment_that_raises_is_told_the_exception_by_every_check_that_met_it(file):

@@ -6,6 +6,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from pydantic import ValidationError
 
 from agent_rl import make
 from agent_rl.core.context import EpisodeContext, enter
@@ -181,9 +182,36 @@ def test_problems_can_be_chosen_by_difficulty(file):
         chosen.solution(chosen.tasks("train")[0])
 
 
+def test_a_difficulty_that_no_problem_has_is_refused_beside_others_that_some_have(file):
+    told = r"^env.difficulties: no problem is 'easyy', did you mean 'easy'\? \(there are: easy, hard\)$"
+    with pytest.raises(UserError, match=told):
+        make("code", problems=str(file), difficulties=["hard", "easyy"]).tasks("train")
+
+
+def test_a_difficulty_that_one_file_of_two_has_is_none_to_refuse(tmp_path):
+    for split, difficulty in (("train", "easy"), ("test", "hard")):
+        (tmp_path / f"{split}.jsonl").write_text(json.dumps(PROBLEM | {"id": split, "difficulty": difficulty}))
+    env = make("code", problems=str(tmp_path / "{split}.jsonl"), difficulties=["easy", "hard"])
+    assert [task.id for split in ("train", "test") for task in env.tasks(split)] == ["train", "test"]
+
+
+def test_a_file_of_tasks_is_refused_at_once(tmp_path):
+    with pytest.raises(ValidationError, match=r"no tests; give a file of problems by env.problems"):
+        EnvSection(name="code", tasks=str(tmp_path / "tasks.jsonl"))
+
+
+def test_a_language_that_the_sandbox_does_not_have_is_told_before_any_program_is_judged(tmp_path):
+    row = {"id": "a", "statement": "?", "hidden": [{"input": "", "expected": ""}], "language": "pyton"}
+    (tmp_path / "p.jsonl").write_text(json.dumps(row))
+    env = make("code", problems=str(tmp_path / "p.jsonl"), test_share=0)
+    told = r"^problem 'a' is in 'pyton', which the sandbox does not have, did you mean 'python'\? \(it has: python, "
+    with pytest.raises(UserError, match=told):
+        env.tasks("train")
+
+
 def test_a_split_without_a_problem_names_the_setting_that_leaves_it_so(file, tmp_path):
-    with pytest.raises(UserError, match=r"^env.difficulties=\[easyy,odd\] leaves split 'train' without a problem$"):
-        make("code", problems=str(file), difficulties=["easyy", "odd"]).tasks("train")
+    with pytest.raises(UserError, match=r"^env.difficulties=\[hard\] leaves split 'test' without a problem$"):
+        make("code", problems=str(file), difficulties=["hard"], test_share=0).tasks("test")
     with pytest.raises(UserError, match=r"^env.test_share=1 leaves split 'train' without a problem$"):
         make("code", problems=str(file), test_share=1).tasks("train")
     (tmp_path / "none.jsonl").touch()

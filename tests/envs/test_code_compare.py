@@ -26,6 +26,12 @@ def test_a_value_comes_through_json_as_it_was(value):
     assert same_value(encode(value), said)
 
 
+def test_tuples_are_arguments_as_they_stand_and_values_as_lists():
+    value = [(1, [2, ()]), {(1, (2,)): {(3,)}}]
+    assert decode(json.loads(json.dumps(encode(value, tuples=True)))) == value
+    assert decode(encode(value)) == [[1, [2, []]], {(1, (2,)): {(3,)}}]
+
+
 @given(values, values)
 def test_values_are_the_same_when_python_says_so_but_for_rounding(one, other):
     if same_value(encode(one), encode(other)):
@@ -58,6 +64,9 @@ def _rounded(value):
         (0.5, math.inf, False),
         (0.5, math.nan, False),
         (math.inf, math.inf, True),
+        (math.nan, math.nan, True),
+        (math.nan, 0.5, False),
+        (math.nan, 10**400, False),
         (0.5, 10**400, False),
         (1 << 20_000, 1 << 20_000, True),
         (1 << 20_000, (1 << 20_000) + 1, False),
@@ -67,12 +76,16 @@ def _rounded(value):
         ({1, 2}, {2, 1}, True),
         ({1, 2}, [1, 2], False),
         ({1: "a"}, {"1": "a"}, False),
+        ({1: "a", (2, 3): "b"}, {1.0: "a", (2.0, 3): "b"}, True),
+        ({1: "a"}, {1.5: "a"}, False),
+        ({1, (2, 3)}, {1.0, (2, 3.0)}, True),
+        ({1, 2}, {1, 2, 3}, False),
         ({"a": 0.1 + 0.2, "b": 1}, {"b": 1, "a": 0.3}, True),
         ("1.0", 1.0, False),
         (True, "True", False),
         (None, 0, False),
     ],
-    ids=range(23),
+    ids=range(30),
 )
 def test_values(expected, given_, same):
     assert same_value(encode(expected), encode(given_)) is same

@@ -48,8 +48,10 @@ def verdicts(problem: CodeProblem, code: str, **more: object) -> list[str]:
     [
         (ADD, RIGHT),
         (ADD, "import sys\n\ndef add(a, b):\n    print('working')\n    sys.stderr.write('hard')\n    return a + b\n"),
+        (replace(ADD, entry="cast"), "class Solution:\n    def cast(self, a, b):\n        return a + b\n"),
         (ADD, "class Solution:\n    def add(self, a: List[int], b: Optional[int]) -> Any:\n        return a + b\n"),
         (ADD, "def add(a, b):\n    return (*a, *b) if isinstance(a, list) else float(a + b)\n"),
+        (replace(ADD, hidden=(Case([(1,), (2, (3,))], (1, 2, (3,))),)), RIGHT),
         (ADD, "import sys\n" + RIGHT + "sys.stdout.close(); sys.stderr = None\n"),
         (ADD, "import threading, time\n" + RIGHT + "threading.Thread(target=time.sleep, args=(60,)).start()\n"),
         (SUM, "print(sum(map(int, input().split())))"),
@@ -134,10 +136,9 @@ def test_programs_in_a_compiled_language(code, verdict):
 
 
 def test_a_value_of_any_size_is_compared():
-    big = replace(
-        ADD, hidden=(Case([1 << 20_000, 1], (1 << 20_000) + 1), Case([[0] * 30_000, [1]], [0] * 30_000 + [1]))
-    )
-    assert verdicts(big, RIGHT) == ["accepted", "accepted"]
+    huge = 1 << 20_000
+    cases = Case([huge, 1], huge + 1), Case([[huge], [1]], [huge, 1]), Case([[0] * 30_000, [1]], [0] * 30_000 + [1])
+    assert verdicts(replace(ADD, hidden=cases), RIGHT) == ["accepted"] * 3
 
 
 def test_the_policy_reads_the_value_and_the_traceback_of_its_own_code_alone():
@@ -332,30 +333,59 @@ def test_a_sandbox_that_fails_gives_no_verdict():
         ("from solution import *\nassert add(1, 2) == 3\n", RIGHT, "accepted"),
         ("from solution import *\nassert add(1, 2) == 4\n", RIGHT, "wrong_answer"),
         ("def test_nothing():\n    pass\n", "1 / 0", "runtime_error"),
+        ("from solution import *\nasync def test_add():\n    assert add(1, 2) == 4\n", RIGHT, "wrong_answer"),
     ],
 )
 def test_files_of_tests(tests, code, verdict):
     assert verdicts(replace(TESTED, hidden=(Case(tests),)), code) == [verdict]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("code", "verdict"),
-    [
-        (RIGHT, "accepted"),
-        ("def add(a, b):\n    return 3\n", "wrong_answer"),
-        ("import os; os._exit(0)", "runtime_error"),
-    ],
-)
-def test_files_that_need_pytest_are_run_by_it(code, verdict):
-    tests = """
+NEED_PYTEST = """
 import pytest
 from solution import add
 
 @pytest.mark.parametrize('a', [0, 1, 2])
 def test_adds(a, tmp_path):
     assert add(a, 1) == a + 1
+
+@pytest.mark.xfail
+def test_sees():
+    assert add(0, 0) == 1
+
+@pytest.mark.skip
+def test_flies():
+    assert add(0, 0) == 1
 """
+TEST_CASE = """
+from unittest import TestCase
+from solution import add
+
+class Adding(TestCase):
+    def test_adds(self):
+        self.assertEqual(add(1, 2), 3)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("tests", "code", "verdict"),
+    [
+        (NEED_PYTEST, RIGHT, "accepted"),
+        (NEED_PYTEST, "def add(a, b):\n    return 3\n", "wrong_answer"),
+        (NEED_PYTEST, "import os; os._exit(0)", "runtime_error"),
+        (NEED_PYTEST, "import pytest\ndef add(a, b):\n    pytest.skip('')\n", "wrong_answer"),
+        (NEED_PYTEST, "import pytest\ndef add(a, b):\n    pytest.xfail('')\n", "wrong_answer"),
+        (
+            NEED_PYTEST,
+            "import pytest\ndef add(a, b):\n    return a + b if a < 2 else pytest.exit('', 0)\n",
+            "wrong_answer",
+        ),
+        (NEED_PYTEST, "def add(a, b):\n    if a < 2: return a + b\n    raise KeyboardInterrupt\n", "wrong_answer"),
+        (TEST_CASE, RIGHT, "accepted"),
+        (TEST_CASE, "def add(a, b):\n    return 4\n", "wrong_answer"),
+    ],
+)
+def test_files_that_need_pytest_are_run_by_it(tests, code, verdict):
     assert verdicts(replace(TESTED, hidden=(Case(tests),)), code, limits=Limits(seconds=60.0)) == [verdict]
 
 

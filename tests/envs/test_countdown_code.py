@@ -63,11 +63,11 @@ def test_demonstrations_show_what_their_programs_print(shown):
 
 def test_the_player_searches_and_idles_as_often_as_is_stated_and_mostly_fails(shown):
     searches = [messages for messages in shown if "itertools" in program(messages)]
-    idles = [messages for messages in shown if program(messages).startswith("print(")]
+    idles = [messages for messages in shown if program(messages).endswith("==t)")]
     won = [judged(messages[-1]["content"], *asked(messages))[1] for messages in shown]
-    assert len(searches) / COUNT == pytest.approx(countdown_code.SEARCHES, abs=0.03)
-    assert len(idles) / COUNT == pytest.approx(countdown_code.IDLES, abs=0.03)
-    assert 0.15 < sum(won) / COUNT < 0.3
+    assert len(searches) / COUNT == pytest.approx(countdown_code.SEARCHES, abs=0.04)
+    assert len(idles) / COUNT == pytest.approx(countdown_code.IDLES, abs=0.05)
+    assert 0.1 < sum(won) / COUNT < 0.25
     assert all(judged(messages[-1]["content"], *asked(messages))[1] for messages in searches)
 
 

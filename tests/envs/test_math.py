@@ -120,13 +120,13 @@ def test_an_episode_does_not_fail_because_those_before_it_wrote_what_is_slow_to_
 
     def slow(gold: str, answer: str) -> bool:
         with one_at_a_time:
-            time.sleep(0.15)
+            time.sleep(0.5)
             return gold == answer
 
     monkeypatch.setattr("agent_rl.envs.math.env.same", slow)
     env = partial(make, "math")
     monkeypatch.setattr("tests.tools.talkers.TASK", Task("t", (user("1+1?"),), "2"))
     said = assistant("Answer: 2")
-    for played in run(*(play(env, said, name=f"e/{i}", tool_seconds=0.3) for i in range(4))):
+    for played in run(*(play(env, said, name=f"e/{i}", tool_seconds=1.0) for i in range(3))):
         assert played.failure is None
         assert played.components["correct"] == 1.0

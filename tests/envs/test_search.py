@@ -173,6 +173,7 @@ def test_an_unknown_split_gets_the_nearest_right_one():
         make("search").tasks("tset")
 
 
+@pytest.mark.slow
 def test_the_task_sets_are_the_same_in_another_process():
     script = (
         "import sys; sys.path.insert(0, sys.argv[1]); from test_search import SPLITS, fingerprint\n"

@@ -11,6 +11,8 @@ from gymnasium.wrappers.vector import RecordEpisodeStatistics
 
 from agent_rl import make_vec, register_env
 from agent_rl.core.message import Message, assistant, user
+from agent_rl.core.task import Task
+from agent_rl.core.threads import in_thread
 from agent_rl.envs.base import AgentEnv, ResetResult, StepResult
 from agent_rl.envs.vector import ChatVectorEnv
 from tests.envs.test_wrappers import ADD, Adder
@@ -31,6 +33,13 @@ class Rendezvous(AgentEnv):
         if action["content"] == "fall":
             raise KeyError("fell")
         return [user("all here")], 1.0, False, False, {}
+
+
+class SetUp(Adder):
+    """What it sets up, it does in a thread."""
+
+    def setup(self, task: Task) -> None:
+        self.ready = True
 
 
 def seen(env: Any) -> list[str]:
@@ -105,8 +114,10 @@ def test_gymnasium_makes_vectors_of_registered_environments():
 
 
 def test_gymnasiums_processes_step_ours_without_shared_memory(adders):
-    env = AsyncVectorEnv(adders[:2], shared_memory=False)
-    env.reset(seed=0)
+    asyncio.run(in_thread(int))  # the thread is idle then, and missing in processes that are forked
+    env = AsyncVectorEnv([SetUp, *adders[:1]], shared_memory=False)
+    env.reset_async(seed=0)
+    env.reset_wait(timeout=60)
     assert env.step((ADD, assistant("9")))[2].tolist() == [False, True]
     env.close()
 

@@ -1,13 +1,16 @@
-"""The shipped model: small, whole, and loaded by transformers' own classes."""
+"""The shipped models: small, whole, and loaded by transformers' own classes."""
+
+from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from agent_rl.config.compose import compose
 from agent_rl.core.errors import UserError
 from agent_rl.models import attention
-from agent_rl.models.loading import SHIPPED, load_model, resolve
+from agent_rl.models.loading import SHIPPED, SHIPPED_MODELS, load_model, resolve
 from agent_rl.models.settings import ModelSettings
 
 
@@ -17,13 +20,21 @@ def test_it_is_small_enough_to_ship():
     assert 800_000 <= parameters <= 1_200_000
 
 
-def test_it_loads_with_transformers_alone():
-    model, tokenizer = AutoModelForCausalLM.from_pretrained(SHIPPED), AutoTokenizer.from_pretrained(SHIPPED)
+@pytest.mark.parametrize("name", SHIPPED_MODELS)
+def test_each_loads_with_transformers_alone(name):
+    folder = resolve(name)
+    model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
     assert model.config.model_type == "qwen3"
     text = tokenizer.apply_chat_template(
         [{"role": "user", "content": "Hi"}], tokenize=False, add_generation_prompt=True
     )
     assert text == "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
+
+
+@pytest.mark.parametrize("name", [name for name in SHIPPED_MODELS if name != "tiny"])
+def test_a_games_model_is_smaller_still_and_its_preset_names_it(name):
+    assert sum(file.stat().st_size for file in Path(resolve(name)).iterdir()) < 2 * 2**20
+    assert compose("train", [f"env={name.removeprefix('tiny_')}"])["model"] == {"path": name}
 
 
 def test_what_we_load_has_our_attention_and_is_in_evaluation_mode():

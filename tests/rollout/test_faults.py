@@ -487,7 +487,7 @@ def test_an_environment_that_comes_too_late_is_closed_again(manager, monkeypatch
     rollouts.run([TASK], 8, Sampling(), 0)
     assert closed.count("constructor") == 0
     Blocking.released.set()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while closed.count("constructor") < 2 and time.monotonic() < deadline:
         time.sleep(0.01)
     assert closed.count("constructor") == 2
@@ -513,6 +513,7 @@ def test_a_loop_that_stays_blocked_is_given_up_with_the_line_that_blocks_it(mana
     monkeypatch.setattr(Blocking, "astep", blocks)
     monkeypatch.setattr(LoopThread, "_PATIENCE", 0.2)
     monkeypatch.setattr(LoopThread, "_LIMIT", 0.4)
+    monkeypatch.setattr(LoopThread, "_STEP", 0.2)
     rollouts = manager("")
     try:
         with pytest.raises(BlockedLoopError, match=r"blocked for 0.4 s: it is in wait .*threading.py"):

@@ -1,7 +1,9 @@
 """The manager: groups in order, failures apart from rewards, a budget, and a word about what is waited for."""
 
+import asyncio
 import logging
 import re
+import signal
 import threading
 import time
 from dataclasses import replace
@@ -13,14 +15,17 @@ from agent_rl import ToolEnv
 from agent_rl.core.limits import Limits
 from agent_rl.core.message import assistant, image, tool_call, user
 from agent_rl.core.outcome import Cause, InfrastructureError
+from agent_rl.core.virtual_time import VirtualTimeLoop
 from agent_rl.models import attention
 from agent_rl.models.scratch import new_model
-from agent_rl.rollout.agents import TokenAgent
+from agent_rl.rollout.agents import TokenAgent, group_plans
 from agent_rl.rollout.engines import Sampling
 from agent_rl.rollout.engines.embedded import EmbeddedEngine, EmbeddedSettings
 from agent_rl.rollout.engines.scripted import ScriptedEngine
 from agent_rl.rollout.failures import FailureBudgetError
+from agent_rl.rollout.flights import Flight
 from agent_rl.rollout.manager import RolloutManager
+from agent_rl.rollout.rollouts import Rollouts
 from agent_rl.rollout.settings import PlaySettings
 
 CALL = assistant("", [tool_call("add", {"a": 3, "b": 4})])
@@ -94,11 +99,27 @@ def test_every_episode_of_a_rollout_has_its_own_seed(adder, renderer, manager):
     assert len({request.seed for request in engine.requests}) == len(engine.requests)
 
 
-def test_when_nothing_moves_the_log_names_what_is_waited_for(adder, renderer, manager, caplog):
-    engine = ScriptedEngine(script(renderer), token_seconds=0.02)
+def simulated(engine, make_env, renderer, tasks, samples, **settings):
+    """Play groups in simulated time, as a manager does in real time; return them and the seconds that it took."""
+    chosen = PlaySettings(**settings)
+    rollouts = Rollouts(engine, partial(TokenAgent, engine, renderer, chosen.limits), make_env, chosen)
+    plans = [group_plans(f"run/{place}", task, samples, Sampling(), 0, place) for place, task in enumerate(tasks)]
+
+    async def run():
+        await rollouts.start()
+        groups = await rollouts.play([Flight(place, planned) for place, planned in enumerate(plans)])
+        await rollouts.stop()
+        return groups, asyncio.get_running_loop().time()
+
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        return runner.run(run())
+
+
+def test_when_nothing_moves_the_log_names_what_is_waited_for(adder, renderer, caplog):
+    engine = ScriptedEngine(script(renderer), token_seconds=1.0)
     with caplog.at_level(logging.WARNING):
-        manager(engine, stall_seconds=0.1).run([adder().tasks("train")[3]], 5, Sampling(), seed=0)
-    assert "5 are playing: 5 x the engine 0 s; the engine: 5 requests in flight" in caplog.text
+        simulated(engine, adder, renderer, [adder().tasks("train")[3]], 5, stall_seconds=9)
+    assert "5 are playing: 5 x the engine 9 s; the engine: 5 requests in flight" in caplog.text
 
 
 def test_progress_counts_up_to_all_episodes(adder, renderer, manager):
@@ -108,33 +129,18 @@ def test_progress_counts_up_to_all_episodes(adder, renderer, manager):
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
-def test_an_interrupt_cancels_the_episodes_and_closes_them(adder, renderer, manager, monkeypatch):
-    engine = ScriptedEngine(script(renderer), token_seconds=30)
+def test_an_interrupt_cancels_the_episodes_and_closes_them(adder, renderer, manager):
+    def interrupts_when_all_wait(request):
+        if len(engine.requests) == 3:
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        return script(renderer)(request)
+
+    engine = ScriptedEngine(interrupts_when_all_wait, token_seconds=600)
     rollouts = manager(engine)
-    monkeypatch.setattr("concurrent.futures.wait", interrupted_once(engine))
     with pytest.raises(KeyboardInterrupt):
         rollouts.run([adder().tasks("train")[3]], 3, Sampling(), seed=0)
-    monkeypatch.undo()
     assert sorted(set(engine.closed)) == [f"run/0/train-3/{i}" for i in range(3)]
     assert "no requests" in engine.status() or engine.status().startswith("0 requests")
-
-
-def interrupted_once(engine):
-    """Return a stand-in for `concurrent.futures.wait` that is interrupted as soon as all episodes wait."""
-    import concurrent.futures
-    import time
-
-    real, first = concurrent.futures.wait, threading.Event()
-
-    def wait(futures, timeout=None):
-        if first.is_set():
-            return real(futures, timeout)
-        first.set()
-        while len(engine.requests) < 3:
-            time.sleep(0.01)
-        raise KeyboardInterrupt
-
-    return wait
 
 
 def test_what_was_repeated_is_said_in_one_line(adder, manager, caplog):
@@ -172,17 +178,15 @@ def test_no_more_episodes_play_at_once_than_allowed_and_all_are_played(adder, re
     assert 4 <= most < 6
 
 
-def test_the_wait_for_a_place_at_the_engine_is_held_against_no_deadline(adder, renderer, manager):
-    engine = ScriptedEngine(script(renderer), token_seconds=0.004, slots=1)
+def test_the_wait_for_a_place_at_the_engine_is_held_against_no_deadline(adder, renderer):
+    engine = ScriptedEngine(script(renderer), token_seconds=0.01, slots=1)
     limits = Limits(turn_seconds=1.0, episode_seconds=1.5)
-    begun = time.monotonic()
-    groups = manager(engine, limits=limits, retries=0).run([adder().tasks("train")[3]] * 8, 4, Sampling(), seed=0)
-    assert time.monotonic() - begun > 3.0  # the last ones waited for longer than either deadline
+    groups, seconds = simulated(engine, adder, renderer, [adder().tasks("train")[3]] * 8, 4, limits=limits, retries=0)
+    assert seconds > 3.0  # the last ones waited for longer than either deadline
     assert all(t.failure is None for group in groups for t in group.trajectories)
 
 
 def test_a_tool_that_blocks_the_event_loop_is_named_with_its_line(adder, manager, caplog, monkeypatch):
-    import time
 
     from agent_rl.core.threads import LoopThread
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_rl.core.outcome import InfrastructureError
+from agent_rl.core.virtual_time import VirtualTimeLoop
 from agent_rl.rollout.engines.sglang.balancer import Balancer
 
 T = TypeVar("T")
@@ -18,7 +19,8 @@ def play(work: Callable[[Balancer[str]], Awaitable[T]], recovery_seconds: float 
     async def scenario() -> T:
         return await asyncio.wait_for(work(Balancer(recovery_seconds)), 20)
 
-    return asyncio.run(scenario())
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        return runner.run(scenario())
 
 
 async def take(balancer: Balancer[str], episode: str, priority: int = 0) -> str:

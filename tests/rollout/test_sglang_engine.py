@@ -46,7 +46,7 @@ def request(episode: str = "e", new: int = 3, **rest: Any) -> Request:
 @asynccontextmanager
 async def running(folder: Path, *fakes: FakeSglang, **settings: Any) -> AsyncIterator[SglangEngine]:
     """An engine over fakes that run already."""
-    quick = {"probe_seconds": 0.1, "recovery_seconds": 5.0, "startup_seconds": 1.0, "request_seconds": 5.0}
+    quick = {"probe_seconds": 0.1, "recovery_seconds": 60.0, "startup_seconds": 60.0}
     urls = tuple(fake.url for fake in fakes)
     engine = SglangEngine(SglangSettings(urls=urls, **(quick | settings)), "tiny", 512, folder)
     try:
@@ -59,7 +59,7 @@ async def running(folder: Path, *fakes: FakeSglang, **settings: Any) -> AsyncIte
 def play(folder: Path, work: Callable[[SglangEngine, FakeSglang], Awaitable[T]], **settings: Any) -> T:
     async def scenario() -> T:
         async with FakeSglang() as fake, running(folder, fake, **settings) as engine:
-            return await asyncio.wait_for(work(engine, fake), 30)
+            return await asyncio.wait_for(work(engine, fake), 120)
 
     return asyncio.run(scenario())
 
@@ -210,10 +210,12 @@ def test_seeds_are_sent_where_the_server_honours_them(tmp_path):
 
 @pytest.mark.parametrize("fault", [HALF, DROP, (500, "?"), (503, "full"), HANG])
 def test_a_request_that_a_server_drops_is_done_by_another(tmp_path, fault):
+    seconds = 1.0 if fault is HANG else 60.0
+
     async def scenario() -> list[int]:
         async with FakeSglang() as bad, FakeSglang() as good:
             bad.faults["/generate"] = fault
-            async with running(tmp_path, bad, good, request_seconds=0.5, attempts=10) as engine:
+            async with running(tmp_path, bad, good, request_seconds=seconds, attempts=10) as engine:
                 calls = [engine.generate(request(str(number))) for number in range(20)]
                 return [len(said.tokens) for said in await asyncio.gather(*calls)]
 
@@ -298,7 +300,7 @@ def test_a_server_that_waits_for_the_next_weights_is_not_started_again_meanwhile
                 assert (await engine.generate(request())).weight_versions == [2] * 3
                 assert process.starts == 2
 
-    asyncio.run(asyncio.wait_for(scenario(), 20))
+    asyncio.run(asyncio.wait_for(scenario(), 120))
 
 
 def test_an_idle_server_that_dies_is_noticed(tmp_path):
@@ -311,7 +313,7 @@ def test_an_idle_server_that_dies_is_noticed(tmp_path):
                 await until(lambda: "1 of 2 servers" in engine.status())
                 assert fake.url in engine.status() and steady.url not in engine.status()
 
-    asyncio.run(asyncio.wait_for(scenario(), 20))
+    asyncio.run(asyncio.wait_for(scenario(), 120))
 
 
 @pytest.mark.parametrize(
@@ -331,7 +333,7 @@ def test_a_server_that_fails_an_update_serves_nothing_until_it_has_the_weights(t
             await until(lambda: "2 of 2 servers" in engine.status())
             assert bad.label == good.label
 
-    asyncio.run(asyncio.wait_for(scenario(), 20))
+    asyncio.run(asyncio.wait_for(scenario(), 120))
 
 
 def test_weights_that_no_server_takes_are_an_error_and_not_old_weights_in_silence(tmp_path):
@@ -476,6 +478,9 @@ def refuse(folder: Path, prepare: Callable[[FakeSglang], object], **settings: An
     return asyncio.run(scenario())
 
 
+HASTE = {"startup_seconds": 1.0}
+
+
 @pytest.mark.parametrize(
     ("prepare", "settings", "why"),
     [
@@ -484,8 +489,12 @@ def refuse(folder: Path, prepare: Callable[[FakeSglang], object], **settings: An
         (lambda fake: setattr(fake, "label", "other"), {}, "hold different weights: default, other"),
         (lambda fake: fake.info.update(dp_size=2), {"weight_transport": "distributed"}, "data-parallel"),
         (lambda fake: fake.info.update(device="cuda"), {"colocated": True}, "--enable-memory-saver"),
-        (lambda fake: fake.faults.update({"/ready": (503, {})}), {}, "after 1 s: it is not ready"),
-        (lambda fake: fake.faults.update({"/server_info": HALF}), {}, "after 1 s: .*server_info"),
+        (
+            lambda fake: fake.faults.update({"/ready": (503, {})}),
+            {"startup_seconds": 1.0},
+            "after 1 s: it is not ready",
+        ),
+        (lambda fake: fake.faults.update({"/server_info": HALF}), HASTE, "after 1 s: .*server_info"),
     ],
 )
 def test_servers_that_cannot_be_used_are_refused_at_the_start_with_the_reason(tmp_path, prepare, settings, why):

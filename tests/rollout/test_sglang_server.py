@@ -41,7 +41,7 @@ def in_session(session: int) -> list[int]:
     return found
 
 
-def wait_for(count: int, session: int, seconds: float = 20) -> bool:
+def wait_for(count: int, session: int, seconds: float = 120) -> bool:
     until = time.monotonic() + seconds
     while len(in_session(session)) != count and time.monotonic() < until:
         time.sleep(0.05)

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from pathlib import Path
 
 from mcp.server.mcpserver import Image, MCPServer
 
@@ -39,8 +40,10 @@ def process() -> str:
 
 
 @server.tool()
-async def sleep(seconds: float) -> str:
-    """Sleep."""
+async def sleep(seconds: float, begun: str = "") -> str:
+    """Sleep; make the file `begun` first, if one is named."""
+    if begun:
+        Path(begun).touch()
     await asyncio.sleep(seconds)
     return "slept"
 

@@ -37,9 +37,14 @@ class Talker:
 
 
 async def play(
-    make_env: Callable[[], ToolEnv], *messages: Message, name: str = "e/0", group: str = "e", **limits: Any
+    make_env: Callable[[], ToolEnv],
+    *messages: Message,
+    name: str = "e/0",
+    group: str = "e",
+    task: Task = TASK,
+    **limits: Any,
 ) -> Trajectory:
-    plan = Plan(name, TASK, 0, Sampling(), 0, group=group)
+    plan = Plan(name, task, 0, Sampling(), 0, group=group)
     (trajectory,) = await Episode(plan, make_env, Talker(messages), Limits(**limits)).play()
     return trajectory
 

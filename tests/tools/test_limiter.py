@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 
 from agent_rl.core.outcome import InfrastructureError
 from agent_rl.tools import ToolPolicy
-from agent_rl.tools.limiter import LIMITER, enter, limiter_service
+from agent_rl.tools.limiter import LIMITER, enter, folders, limiter_service
 from agent_rl.tools.limiter import server as server_module
 from agent_rl.tools.limiter.gate import ARRIVAL, Gate
 
@@ -149,7 +149,7 @@ def test_a_loop_that_outlives_a_run_asks_the_next_run_s_limiter(monkeypatch):
         await enter("two", policy)
         with limiter_service() as address:
             monkeypatch.setenv(LIMITER, address)
-            await asyncio.wait_for(enter("two", policy), 30)
+            await asyncio.wait_for(enter("two", policy), 120)
 
     asyncio.run(work())
 
@@ -174,7 +174,7 @@ def test_a_process_that_is_killed_gives_its_places_back(limiter):
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(enter("t", ToolPolicy(concurrency=1)), 0.1)
         holder.kill()
-        await asyncio.wait_for(enter("t", ToolPolicy(concurrency=1)), 30)
+        await asyncio.wait_for(enter("t", ToolPolicy(concurrency=1)), 120)
 
     asyncio.run(work())
     holder.wait()
@@ -202,7 +202,7 @@ def test_what_a_process_waits_for_that_is_killed_uses_up_no_rate(limiter):
         waiting = asyncio.create_task(enter("t", policy))
         await asyncio.sleep(0.2)
         holder.kill()
-        await asyncio.wait_for(waiting, 20)
+        await asyncio.wait_for(waiting, 120)
 
     asyncio.run(work())
     holder.wait()
@@ -239,6 +239,36 @@ def test_over_tcp_who_shows_no_token_is_sent_away_after_a_while(monkeypatch):
     ):
         silent.settimeout(30)
         assert silent.recv(1) == b""
+
+
+KILLED = """
+import os, signal, socket, sys
+from pathlib import Path
+from agent_rl.tools.limiter import folders
+
+folders._PLACE = Path(sys.argv[1])
+with folders.socket_folder() as folder:
+    socket.socket(socket.AF_UNIX).bind(str(folder / folders.SOCKET))
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_process_left_is_cleared_and_nothing_else(tmp_path, monkeypatch):
+    monkeypatch.setattr(folders, "_PLACE", tmp_path)
+    with folders.socket_folder() as living:
+        socket.socket(socket.AF_UNIX).bind(str(living / folders.SOCKET))
+        for name in ("agent_rl_limiter_notes", "agent_rl_others", "elsewhere"):
+            (tmp_path / name).mkdir()
+        (tmp_path / "agent_rl_limiter_notes" / folders.SOCKET).write_text("no socket")
+        for name in ("agent_rl_others", "elsewhere"):
+            socket.socket(socket.AF_UNIX).bind(str(tmp_path / name / folders.SOCKET))
+        (tmp_path / "agent_rl_limiter_link").symlink_to(tmp_path / "elsewhere")
+        before = set(tmp_path.glob("*/*"))
+        assert subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False).returncode == -9
+        assert len(set(tmp_path.glob("*/*")) - before) == 1
+        with folders.socket_folder() as new:
+            assert set(tmp_path.glob("*/*")) == before
+    assert not living.exists() and not new.exists()
 
 
 def test_a_limiter_that_is_not_there_is_an_infrastructure_failure(monkeypatch, tmp_path):
@@ -301,7 +331,7 @@ def test_two_processes_with_500_episodes_never_exceed_a_tool_s_limits_and_lose_n
             subprocess.Popen([*command, str(first), "250"], stdout=subprocess.PIPE, text=True, cwd=root, env=os.environ)
             for first in (0, 250)
         ]
-        lines = [line.strip() for process in processes for line in process.communicate(timeout=120)[0].splitlines()]
+        lines = [line.strip() for process in processes for line in process.communicate(timeout=600)[0].splitlines()]
     assert lines == [f"{number} answer {number}" for number in range(500)]
     assert sorted(seen.paths) == sorted(f"/{number}" for number in range(500))
     assert seen.most <= 4

@@ -43,12 +43,13 @@ def ask(tools: dict[str, Tool], name: str, **arguments: Any) -> str:
     return asyncio.run(tools[name].call(tool_call(name, arguments)))["content"]
 
 
-def until_killed(tools: dict[str, Tool], pid: int) -> InfrastructureError:
+def until_killed(tools: dict[str, Tool], pid: int, begun: Path) -> InfrastructureError:
     """Kill a server with signal 9 while it answers a call; return the call's failure."""
 
     async def killing() -> None:
-        call = asyncio.create_task(tools["sleep"].call(tool_call("sleep", {"seconds": 60})))
-        await asyncio.sleep(0.3)
+        call = asyncio.create_task(tools["sleep"].call(tool_call("sleep", {"seconds": 60, "begun": str(begun)})))
+        while not begun.exists() and not call.done():
+            await asyncio.sleep(0.01)
         os.kill(pid, signal.SIGKILL)
         await call
 
@@ -107,9 +108,9 @@ def test_a_call_that_takes_too_long_fails_alone(stdio):
     assert ask(stdio, "add", a=1) == "2"
 
 
-def test_a_server_killed_in_mid_call_fails_that_call_and_is_started_anew(stdio):
+def test_a_server_killed_in_mid_call_fails_that_call_and_is_started_anew(stdio, tmp_path):
     before = int(ask(stdio, "process"))
-    assert "Connection closed" in until_killed(stdio, before).message
+    assert "Connection closed" in until_killed(stdio, before, tmp_path / "begun").message
     counters: dict[str, float] = {}
 
     async def again() -> str:
@@ -175,7 +176,7 @@ def http(port: int) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @pytest.mark.slow
-def test_over_http_a_server_killed_in_mid_call_is_found_again_when_it_is_back(http, port):
+def test_over_http_a_server_killed_in_mid_call_is_found_again_when_it_is_back(http, port, tmp_path):
     address = f"http://127.0.0.1:{port}/mcp"
     tools = tools_of(McpServer(url=address, policy=ToolPolicy(timeout=30)))
     assert ask(tools, "add", a=1, b=2) == "3"
@@ -183,7 +184,7 @@ def test_over_http_a_server_killed_in_mid_call_is_found_again_when_it_is_back(ht
     assert list(tools_of(McpServer(url=address, only=("note", "add")))) == ["note", "add"]
     with pytest.raises(InfrastructureError, match="has no tool 'fly', only add, fail"):
         tools_of(McpServer(url=address, only=("fly",)))
-    assert until_killed(tools, http.pid).source == f"mcp {address}"
+    assert until_killed(tools, http.pid, tmp_path / "begun").source == f"mcp {address}"
     http.wait()
     with pytest.raises(InfrastructureError, match="ConnectError"):
         ask(tools, "add", a=1)

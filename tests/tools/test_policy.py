@@ -2,6 +2,8 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -12,11 +14,12 @@ from agent_rl.core.context import EpisodeContext
 from agent_rl.core.context import enter as enter_episode
 from agent_rl.core.message import assistant, tool_call
 from agent_rl.core.outcome import BrokenEnvironmentError, Cause, InfrastructureError
-from agent_rl.core.trajectory import Trajectory
+from agent_rl.core.virtual_time import VirtualTimeLoop
 from agent_rl.envs.registration import environment
-from agent_rl.tools import Tool, limiter
+from agent_rl.tools import Tool
 from agent_rl.tools.answers import cache
 from agent_rl.tools.limiter import waiting
+from agent_rl.tools.limiter.gate import Gate
 from tests.tools.talkers import answers, play, run
 
 QUICK = {"backoff": 1e-3}
@@ -85,6 +88,40 @@ def test_pauses_between_attempts_double_and_are_spread_the_same_way_for_the_same
     assert len({policy.pause(0, seed) for seed in range(20)}) == 20
 
 
+@pytest.fixture
+def simulated(monkeypatch) -> Callable[..., list[Any]]:
+    """Run episodes in simulated time. Places come from gates of the loop itself: the limiter answers in real time."""
+    gates: dict[str, Gate] = {}
+
+    async def enter(key: str, policy: ToolPolicy) -> SimpleNamespace:
+        gate, call = gates.setdefault(key, Gate(policy.concurrency, policy.rates)), object()
+        loop = asyncio.get_running_loop()
+        entered = loop.create_future()
+
+        def leave() -> None:
+            gate.leave(call, loop.time())
+            gate.advance(loop.time())
+
+        gate.enter(call, lambda: entered.set_result(None))
+        gate.advance(loop.time())
+        try:
+            await entered
+        except asyncio.CancelledError:
+            leave()
+            raise
+        return SimpleNamespace(leave=leave)
+
+    def run(*work: Any) -> list[Any]:
+        async def together() -> list[Any]:
+            return await asyncio.gather(*work)
+
+        with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+            return runner.run(together())
+
+    monkeypatch.setattr(waiting, "enter", enter)
+    return run
+
+
 class Busy(ToolEnv):
     """Tools of every kind of policy."""
 
@@ -113,22 +150,22 @@ def one(name: str, **arguments: Any) -> Any:
     return assistant("", [tool_call(name, arguments)])
 
 
-def test_the_wait_for_a_place_counts_for_no_deadline_and_is_counted():
-    played = run(*(play(Busy, one("slow"), name=f"e/{number}", tool_seconds=1.0) for number in range(12)))
+def test_the_wait_for_a_place_counts_for_no_deadline_and_is_counted(simulated):
+    played = simulated(*(play(Busy, one("slow"), name=f"e/{number}", tool_seconds=1.0) for number in range(12)))
     assert [episode.failure for episode in played] == [None] * 12
     waits = sorted(episode.counters["seconds/tools/slow/wait"] for episode in played)
-    assert waits[-1] > 1.0  # eleven calls went before: longer than the step's deadline
+    assert waits == pytest.approx([0.1 * number for number in range(12)])  # longer than the step's deadline
 
 
-def test_the_wait_for_a_place_has_an_end_and_names_the_tool():
-    played = run(*(play(Busy, one("stuck"), name=f"e/{number}", tool_seconds=1.0) for number in range(2)))
+def test_the_wait_for_a_place_has_an_end_and_names_the_tool(simulated):
+    played = simulated(*(play(Busy, one("stuck"), name=f"e/{number}", tool_seconds=1.0) for number in range(2)))
     failures = sorted(str(episode.failure.message) for episode in played if episode.failure)
     assert failures == ["no place was free within 0.05 s", "waited 1 s for its step"]
     assert {episode.failure.cause for episode in played if episode.failure} == {Cause.INFRASTRUCTURE}
 
 
-def test_attempts_that_were_lost_count_for_no_deadline():
-    (played,) = run(play(Busy, one("late"), tool_seconds=0.9))
+def test_attempts_that_were_lost_count_for_no_deadline(simulated):
+    (played,) = simulated(play(Busy, one("late"), tool_seconds=0.9))
     assert answers(played) == ["at last"]
     assert played.counters["tools/late/timeouts"] == played.counters["tools/late/retries"] == 2
 
@@ -251,18 +288,17 @@ def test_tools_of_two_files_of_one_name_do_not_share_their_answers(monkeypatch, 
     assert [read("one"), read("two")] == [["one"], ["two"]]
 
 
-def test_no_deadline_counts_the_wait_for_an_equal_call_that_waits_for_a_place(monkeypatch):
-    monkeypatch.delenv(limiter.LIMITER, raising=False)
-
+def test_no_deadline_counts_the_wait_for_an_equal_call_that_waits_for_a_place(simulated):
     class Slow(ToolEnv):
         @tool(policy=ToolPolicy(concurrency=1, cache="memory"))
         async def look(self) -> str:
             return "seen"
 
-    async def work() -> list[Trajectory]:
-        held = await limiter.enter("look", Slow.look.policy)
-        asyncio.get_running_loop().call_later(0.6, held.leave)
-        looks = assistant("", [tool_call("look", {})])
-        return await asyncio.gather(*(play(Slow, looks, name=f"e/{i}", tool_seconds=0.2) for i in range(2)))
+    async def hold() -> None:
+        place = await waiting.enter("look", Slow.look.policy)
+        await asyncio.sleep(0.6)
+        place.leave()
 
-    assert [answers(played) for played in asyncio.run(work())] == [["seen"]] * 2
+    looks = assistant("", [tool_call("look", {})])
+    _, *played = simulated(hold(), *(play(Slow, looks, name=f"e/{number}", tool_seconds=0.2) for number in range(2)))
+    assert [answers(episode) for episode in played] == [["seen"]] * 2

@@ -20,7 +20,7 @@ LIMITS = Limits(seconds=10.0, memory_mb=256)
 
 
 class Quick(PythonSession):
-    settings = PythonSettings(seconds=0.5, memory_mb=256)
+    settings = PythonSettings(seconds=2.0, memory_mb=256)
 
 
 class Forgetful(PythonSession):
@@ -72,7 +72,7 @@ def test_a_program_of_its_own_is_run_and_read():
 def test_state_is_kept_and_lost_where_a_limit_ends_the_interpreter_which_is_said():
     first, second, slow, after = said(Quick(), "x = 20", "x + 1", "while True: pass", "x")
     assert (first, second) == ("(no output)", "21")
-    assert slow.startswith("Error: it took longer than 0.5 s")
+    assert slow.startswith("Error: it took longer than 2 s")
     assert after.startswith("Traceback") or "NameError" in after
 
 
@@ -80,6 +80,19 @@ def test_without_state_each_call_is_a_program_of_its_own():
     first, second = said(Forgetful(), "x = 20\nprint(x)", "print(x)")
     assert first == "20"
     assert second.endswith("NameError: name 'x' is not defined")
+
+
+@pytest.mark.parametrize(
+    ("kind", "promised", "last"),
+    [(Quick, "the value of a last expression", "21"), (Forgetful, "Nothing is kept", None)],
+)
+def test_the_model_is_told_what_a_call_shows_and_what_the_next_one_knows(kind, promised, last):
+    (offered,) = kind().tools()
+    assert promised in offered.description
+    _, second = said(kind(), "x = 20", "x + 1")
+    assert second == (last or second)
+    assert ("NameError" in second) is (last is None)
+    assert said(kind(), "6 * 7") == ["42" if last else "(no output)"]
 
 
 def test_calls_of_one_turn_run_one_after_the_other():

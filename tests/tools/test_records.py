@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from agent_rl import ToolEnv, ToolPolicy, tool
+from agent_rl import ToolEnv, ToolPolicy, make, tool
 from agent_rl.core.errors import UserError
 from agent_rl.core.message import assistant, tool_call
 from agent_rl.core.outcome import Cause
+from agent_rl.envs.generation import played as solved
 from agent_rl.tools.records import FILE
 from agent_rl.tools.settings import ToolsSettings, shared
 from tests.tools.talkers import answers, play, run
@@ -47,6 +48,35 @@ def test_a_run_is_repeated_with_the_answers_that_it_had(tmp_path):
     (other,) = played(ToolsSettings(replay=str(tmp_path)), *PAGES, names=("other/0",))
     said = zip(*map(answers, recorded), strict=True)
     assert all(text in recorded_texts for text, recorded_texts in zip(answers(other), said, strict=True))
+
+
+FEW = {"train_tasks": 2, "test_tasks": 1}
+SLOW = pytest.mark.slow
+MOVING = [
+    pytest.param("countdown", {}, marks=SLOW),
+    pytest.param("frozen_lake", {}, marks=SLOW),
+    ("household", FEW),
+    ("shop", FEW),
+    ("sokoban", FEW),
+    pytest.param("deep_research", {}, marks=SLOW),
+    pytest.param("search_rewrite", {}, marks=SLOW),
+]
+
+
+@pytest.mark.parametrize(("name", "settings"), MOVING)
+def test_a_replayed_episode_of_a_shipped_environment_has_the_reward_that_it_had(name, settings, tmp_path):
+    task = make(name, **settings).task_set("train")[0]
+    said = solved(make(name, **settings), task).messages[len(task.messages) :]
+    acts = [message for message in said if message["role"] == "assistant"]
+
+    def total(tools: ToolsSettings) -> float:
+        with shared(tools):
+            (episode,) = run(play(lambda: make(name, **settings), *acts, task=task))
+        return episode.reward
+
+    (tmp_path / FILE).touch()
+    assert total(ToolsSettings(record=str(tmp_path))) == make(name, **settings).best_reward(task)
+    assert total(ToolsSettings(replay=str(tmp_path))) == make(name, **settings).best_reward(task)
 
 
 def test_episodes_of_the_same_name_get_their_answers_in_turn(tmp_path):

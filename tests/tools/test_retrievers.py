@@ -35,7 +35,7 @@ def url() -> Iterator[str]:
         yield lines[1].split()[2]
     finally:
         server.terminate()
-        assert server.wait(timeout=20) in (0, 143)
+        assert server.wait(timeout=120) in (0, 143)
 
 
 def test_the_server_speaks_search_r1s_protocol(url):

@@ -44,6 +44,18 @@ def test_a_tool_that_is_made_again_and_again_costs_nothing_more() -> None:
     assert schema_tool(SCHEMA, told).arguments is schema_tool(json.loads(json.dumps(SCHEMA)), told).arguments
 
 
+def test_what_cannot_be_checked_against_the_schema_is_wrong() -> None:
+    nested: dict[str, Any] = {"type": "array", "items": {"allOf": [{"$ref": "#/$defs/nested"}]}}
+    fields = {"number": {"type": "number", "multipleOf": 0.1}, "deep": {"$ref": "#/$defs/nested"}}
+    parameters = {"type": "object", "properties": fields, "$defs": {"nested": nested}}
+    deep: list[Any] = []
+    for _ in range(195):
+        deep = [deep]
+    for wrong in (float("inf"), 10**4000):
+        assert answer({"number": wrong}, parameters) == "Error: a number is too large, or something nests too deep"
+    assert answer({"deep": deep}, parameters)  # how deep is too deep, depends on who calls
+
+
 def test_arguments_arrive_as_given_and_absent_ones_stay_absent() -> None:
     for given in (
         {"schema": "indoors", "people": 2},

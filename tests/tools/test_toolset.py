@@ -161,7 +161,7 @@ def test_what_is_made_after_its_episode_has_ended_is_closed_at_once():
     class Slow(ToolEnv):
         toolsets = (Late, Next)
 
-    trajectory = asyncio.run(play(Slow, tool_seconds=0.05))
+    trajectory = asyncio.run(play(Slow, tool_seconds=0.5))
     assert trajectory.failure is not None and trajectory.failure.cause is Cause.INFRASTRUCTURE
     assert begun.is_set() and not ended.is_set()
     goes_on.set()

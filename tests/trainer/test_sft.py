@@ -2,6 +2,7 @@
 
 from random import Random
 
+import pytest
 from transformers import AutoModelForCausalLM
 
 from agent_rl.cli.main import main
@@ -31,6 +32,7 @@ def test_a_demonstration_is_tokenized_as_a_rollout_would_see_it(renderer):
     assert whole[: len(tokens)] == tokens
 
 
+@pytest.mark.slow
 def test_a_model_from_nothing_learns_and_is_left_in_hugging_face_format(tmp_path, capsys):
     words = [*SMALL, "sft.steps=30", "sft.batch=4", "sft.log_every=5", "optimizer.warmup=5"]
     assert main(["sft", *words, f"out={tmp_path / 'run'}"]) == 0

@@ -65,5 +65,5 @@ async def _tried(sandbox: Sandbox) -> str:
     result = await sandbox.run(Program("", sandbox.languages[0]))
     if result.status is not Status.FINISHED:
         await sandbox.close()
-        raise UserError(f"the sandbox does not work: {result.status} {result.message or result.stderr}")
+        raise UserError(f"the sandbox does not work: {result.message or result.stderr or result.status}")
     return result.tier

@@ -15,6 +15,7 @@ from agent_rl.core.threads import in_thread
 from agent_rl.envs.adapters import texts
 from agent_rl.envs.adapters.actions import Actions, IllegalActionError
 from agent_rl.envs.adapters.stepped import OVER, SteppedEnv, seeded_tasks
+from agent_rl.tools.policy import ToolPolicy
 from agent_rl.tools.tool import Tool
 
 _MARK = "action:"
@@ -116,7 +117,7 @@ class Gymnasium(SteppedEnv):
 
     def _tool(self) -> Tool:
         arguments = create_model("act_arguments", __config__={"extra": "forbid"}, action=(self._actions.kind, ...))
-        return Tool("act", f"Take an action: {self._actions.listed()}", arguments, self._play)
+        return Tool("act", f"Take an action: {self._actions.listed()}", arguments, self._play, ToolPolicy(replay=False))
 
 
 def _made(settings: GymnasiumSettings) -> gymnasium.Env[Any, Any]:

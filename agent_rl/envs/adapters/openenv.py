@@ -49,7 +49,7 @@ class OpenEnv(SteppedEnv):
         """
         super().__init__(**settings)
         self._schema = _action_schema(self.settings.url.rstrip("/"))
-        self._policy = ToolPolicy(timeout=self.settings.seconds)
+        self._policy = ToolPolicy(timeout=self.settings.seconds, replay=False)
         self._client: Any = None
         self._tools_now: list[Tool] = []
 

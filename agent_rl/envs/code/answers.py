@@ -39,7 +39,11 @@ def _details(problem: CodeProblem, case: Case, judged: Judged) -> list[str]:
     if problem.style == "pytest":
         return [judged.given, last_lines(judged.error)]
     function = problem.style == "function"
-    asked = f"{problem.entry}({', '.join(written(encode(value)) for value in case.input)})" if function else case.input
+    asked = (
+        f"{problem.entry}({', '.join(written(encode(value, tuples=True)) for value in case.input)})"
+        if function
+        else case.input
+    )
     parts = {"Input": asked, "Got": judged.given}
     if judged.verdict is Verdict.WRONG_ANSWER:
         parts["Expected"] = written(encode(case.expected)) if function else case.expected

@@ -1,9 +1,10 @@
 """Whether what a program gave is what was expected; compared outside the sandbox, as data."""
 
-import json
 import math
 import re
 from typing import Any
+
+from agent_rl.envs.code.harness import decode, hashable
 
 TOLERANCE = 1e-6
 """By how much two floating-point numbers may differ, absolutely or relative to the greater one."""
@@ -22,7 +23,7 @@ def same_output(expected: str, given: str) -> bool:
 
 
 def same_value(expected: Any, given: Any) -> bool:
-    """Return whether two values, as the harness encodes them, are equal; floats by the tolerance."""
+    """Return whether two values, as the harness encodes them, are equal; floats by the tolerance, and nan to itself."""
     if isinstance(expected, float) and not isinstance(given, bool) and isinstance(given, int | float):
         return _close(expected, given)
     if isinstance(expected, list) and isinstance(given, list):
@@ -54,6 +55,8 @@ def _same_token(expected: str, given: str) -> bool:
 
 
 def _close(expected: float, given: float) -> bool:
+    if math.isnan(expected):
+        return given != given
     try:
         return math.isclose(expected, given, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
     except OverflowError:  # a whole number that is no float
@@ -61,15 +64,10 @@ def _close(expected: float, given: float) -> bool:
 
 
 def _same_collection(expected: dict[str, Any], given: dict[str, Any]) -> bool:
-    """Compare sets, or dictionaries: keys exactly and in any order, values as values."""
+    """Compare sets and keys of dictionaries as Python does, in any order, and values as values."""
     if expected.keys() != given.keys() or "int" in expected:
         return expected == given
     if "set" in expected:
-        return sorted(map(_written, expected["set"])) == sorted(map(_written, given["set"]))
-    wanted = {_written(key): value for key, value in expected["dict"]}
-    there = {_written(key): value for key, value in given["dict"]}
+        return bool(decode(expected) == decode(given))
+    wanted, there = ({hashable(decode(key)): value for key, value in said["dict"]} for said in (expected, given))
     return wanted.keys() == there.keys() and all(same_value(value, there[key]) for key, value in wanted.items())
-
-
-def _written(value: Any) -> str:
-    return json.dumps(value, sort_keys=True)

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator
 
 from agent_rl.core.context import count
 from agent_rl.core.deadlines import waiting_for
-from agent_rl.core.errors import NotProvidedError, UserError
+from agent_rl.core.errors import NotProvidedError, UserError, nearest
 from agent_rl.core.message import Message, assistant, system, tool_call, user
 from agent_rl.core.settings import Settings
 from agent_rl.core.task import Task, TaskSet
@@ -17,13 +17,13 @@ from agent_rl.envs.base import Demonstration
 from agent_rl.envs.code.answers import program_in, told
 from agent_rl.envs.code.formats import Format
 from agent_rl.envs.code.judge import judge, passed
-from agent_rl.envs.code.loading import problem_set
+from agent_rl.envs.code.loading import difficulties, problem_set
 from agent_rl.envs.code.problem import Case, CodeProblem
 from agent_rl.envs.code.prompts import prompt
 from agent_rl.envs.code.styles import Judged, Verdict
 from agent_rl.envs.generation import demonstration
 from agent_rl.envs.reward import Reward, reward
-from agent_rl.envs.tool_env import ToolEnv
+from agent_rl.envs.tool_env import ToolEnv, ToolSettings
 from agent_rl.tools.python import PATIENT
 from agent_rl.tools.sandbox.base import Limits
 from agent_rl.tools.sandbox.current import current_sandbox
@@ -64,15 +64,37 @@ class CodeSettings(Settings):
     """What the rewards are multiplied by."""
 
 
+class CodeToolSettings(ToolSettings):
+    """What every environment made of tools can be told, but for tasks of a file."""
+
+    @field_validator("tasks")
+    @classmethod
+    def _no_tasks(cls, tasks: str | None) -> None:
+        if tasks is not None:
+            raise ValueError("a file of tasks has no tests; give a file of problems by env.problems")
+
+
 class Code(ToolEnv):
     """Write programs that pass tests; in one turn, or in several with the public tests at hand."""
 
     Settings = CodeSettings
     settings: CodeSettings
+    Common = CodeToolSettings
 
     def tasks(self, split: str) -> TaskSet:
-        """Return the problems of "train" or "test"."""
-        return _task_set(self.settings, split)
+        """Return the problems of "train" or "test".
+
+        Raises:
+            UserError: There are none, their file cannot be read, or the sandbox does not have a language of theirs.
+        """
+        tasks = _task_set(self.settings, split)
+        for language, name in _languages(self.settings, split).items():
+            if language not in (there := current_sandbox().languages):
+                raise UserError(
+                    f"problem '{name}' is in '{language}', which the sandbox does not have{nearest(language, there)} "
+                    f"(it has: {', '.join(there)})"
+                )
+        return tasks
 
     def setup(self, task: Task) -> None:
         """Begin with no program."""
@@ -180,8 +202,15 @@ def _problem_of(settings: CodeSettings, task: Task) -> CodeProblem:
     split = task.data.get("split")
     problem = _problems(settings, split).get(task.id) if split else None
     if problem is None:
-        raise UserError(f"task '{task.id}' is no problem of env.problems={settings.problems}; env.tasks has no tests")
+        raise UserError(f"task '{task.id}' is no problem of env.problems={settings.problems}")
     return problem
+
+
+@functools.cache
+def _languages(settings: CodeSettings, split: str) -> dict[str, str]:
+    """Return the id of the first problem in each language but Python, which every sandbox has."""
+    problems = reversed(_problems(settings, split).values())
+    return {problem.language: problem.id for problem in problems if problem.language != "python"}
 
 
 @functools.cache
@@ -208,4 +237,10 @@ def _task(problem: CodeProblem, several: bool, split: str) -> Task:
 def _problems(settings: CodeSettings, split: str) -> dict[str, CodeProblem]:
     there = problem_set(settings.problems, split, settings.format, settings.test_share)
     wanted = settings.difficulties
+    known = difficulties(settings.problems, settings.format) if wanted else ()
+    for unknown in wanted:
+        if unknown not in known:
+            raise UserError(
+                f"env.difficulties: no problem is '{unknown}'{nearest(unknown, known)} (there are: {', '.join(known)})"
+            )
     return {name: problem for name, problem in there.items() if not wanted or problem.difficulty in wanted}

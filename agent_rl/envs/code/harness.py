@@ -16,11 +16,16 @@ from typing import Any
 
 MODULE = "solution"
 """What the program is called for tests that import it."""
+_EXCUSED = ("skip", "skipif", "xfail")  # marks of tests that need not pass
 _LONGEST = 10_000  # bits of whole numbers that are written in decimals, which Python refuses for long ones
 
 
-def encode(value: Any) -> Any:
-    """Return a value as JSON that tells apart what Python does; tuples are lists, and NumPy's values plain ones.
+def encode(value: Any, tuples: bool = False) -> Any:
+    """Return a value as JSON that tells apart what Python does; NumPy's values are plain ones.
+
+    Args:
+        value: What is to be written.
+        tuples: Whether tuples stay what they are, as in arguments; else they are lists.
 
     Raises:
         TypeError: It holds something that no test can expect, such as an object of a class.
@@ -32,11 +37,12 @@ def encode(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, list | tuple):
-        return [encode(item) for item in value]
+        items = [encode(item, tuples) for item in value]
+        return {"tuple": items} if tuples and isinstance(value, tuple) else items
     if isinstance(value, set | frozenset):
-        return {"set": sorted((encode(item) for item in value), key=json.dumps)}
+        return {"set": sorted((encode(item, tuples) for item in value), key=json.dumps)}
     if isinstance(value, dict):
-        return {"dict": [[encode(key), encode(item)] for key, item in value.items()]}
+        return {"dict": [[encode(key, tuples), encode(item, tuples)] for key, item in value.items()]}
     raise TypeError(f"a value of type {type(value).__name__} cannot be compared")
 
 
@@ -44,17 +50,20 @@ def decode(said: Any) -> Any:
     """Return the value that `encode` wrote; the members of a set and the keys of a dictionary are hashable again."""
     if isinstance(said, list):
         return [decode(item) for item in said]
+    if isinstance(said, dict) and "tuple" in said:
+        return tuple(decode(item) for item in said["tuple"])
     if isinstance(said, dict) and "set" in said:
-        return {_hashable(decode(item)) for item in said["set"]}
+        return {hashable(decode(item)) for item in said["set"]}
     if isinstance(said, dict) and "int" in said:
         return int(said["int"], 16)
     if isinstance(said, dict):
-        return {_hashable(decode(key)): decode(item) for key, item in said["dict"]}
+        return {hashable(decode(key)): decode(item) for key, item in said["dict"]}
     return said
 
 
-def _hashable(value: Any) -> Any:
-    return tuple(map(_hashable, value)) if isinstance(value, list) else value
+def hashable(value: Any) -> Any:
+    """Return what `decode` made of a tuple as one again, so that it can be the key of a dictionary."""
+    return tuple(map(hashable, value)) if isinstance(value, list) else value
 
 
 def main() -> None:
@@ -87,6 +96,8 @@ def main() -> None:
 def _called(entry: str, arguments: list[Any]) -> dict[str, Any]:
     module = _program()
     function = getattr(module, entry, None)
+    if function is getattr(typing, entry, None):  # no function of the program's
+        function = None
     if function is None and hasattr(module, "Solution"):
         function = getattr(module.Solution(), entry, None)
     if function is None:
@@ -124,7 +135,11 @@ def _tested(tests: str, by_pytest: bool) -> dict[str, Any]:
 
 def _fails(test: types.FunctionType) -> bool:
     try:
-        test()
+        running = test()
+        if isinstance(running, types.CoroutineType):
+            import asyncio
+
+            asyncio.run(running)
     except Exception as error:
         _tell(error)
         return True
@@ -134,22 +149,25 @@ def _fails(test: types.FunctionType) -> bool:
 def _by_pytest(tests: str) -> dict[str, Any]:
     import pytest
 
-    outcomes: list[bool] = []
+    asked, passed, failed = set[str](), set[str](), set[str]()
 
-    class Count:
-        def pytest_runtest_logreport(self, report: Any) -> None:
-            if report.when == "call" or report.failed:
-                outcomes.append(report.failed)
-
+    class Watch:
         def pytest_collectreport(self, report: Any) -> None:
-            if report.failed:
-                outcomes.append(True)
+            failed.update([report.nodeid] if report.failed else [])
+
+        def pytest_collection_finish(self, session: Any) -> None:
+            asked.update(one.nodeid for one in session.items if not any(map(one.get_closest_marker, _EXCUSED)))
+
+        def pytest_runtest_logreport(self, report: Any) -> None:
+            if report.failed or (report.when == "call" and report.passed):
+                (failed if report.failed else passed).add(report.nodeid)
 
     with open("test_solution.py", "w", encoding="utf-8") as file:
         file.write(tests)
     sys.path.insert(0, os.getcwd())
-    pytest.main(["-q", "--no-header", "--tb=short", "-p", "no:cacheprovider", file.name], plugins=[Count()])
-    return {"tests": len(outcomes), "failures": sum(outcomes)}
+    pytest.main(["-q", "--no-header", "--tb=short", "-p", "no:cacheprovider", file.name], plugins=[Watch()])
+    failed |= asked - passed  # a program may skip its test, or stop them all
+    return {"tests": len(failed | passed), "failures": len(failed)}
 
 
 def _tell(error: BaseException) -> None:

@@ -28,13 +28,26 @@ def problem_set(place: str, split: str, form: Format | None, test_share: float) 
     """
     if split not in _SPLITS:
         raise UserError(f"unknown split '{split}'{nearest(split, _SPLITS)} (there are: {', '.join(_SPLITS)})")
-    if place == BUILTIN:
-        problems = {problem.id: problem for problem in builtin_problems()}
-    else:
-        problems = read_problems(Path(place.replace("{split}", split)).expanduser(), form)
-        if "{split}" in place:
-            return problems
+    problems = _all_of(place, split, form)
+    if "{split}" in place:
+        return problems
     return {name: problem for name, problem in problems.items() if _split_of(name, test_share) == split}
+
+
+def difficulties(place: str, form: Format | None) -> list[str]:
+    """Return the difficulties that problems of a place have, of whatever split; see `problem_set`."""
+    there = [split for split in _SPLITS if place == BUILTIN or _file(place, split).exists()]
+    return sorted({problem.difficulty for split in there for problem in _all_of(place, split, form).values()} - {""})
+
+
+def _all_of(place: str, split: str, form: Format | None) -> dict[str, CodeProblem]:
+    if place == BUILTIN:
+        return {problem.id: problem for problem in builtin_problems()}
+    return read_problems(_file(place, split), form)
+
+
+def _file(place: str, split: str) -> Path:
+    return Path(place.replace("{split}", split)).expanduser()
 
 
 @functools.cache

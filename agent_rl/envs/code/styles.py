@@ -17,7 +17,7 @@ from agent_rl.tools.sandbox.base import Limits, Program, Result, Status
 
 _HARNESS = Path(__file__).with_name("harness.py")
 _SYNTAX = ("SyntaxError:", "IndentationError:", "TabError:")
-_PYTEST = re.compile(r"\bimport pytest\b|^class Test|^def test\w*\((?!\))", re.MULTILINE)
+_PYTEST = re.compile(r"\bimport pytest\b|\bTestCase\b|^class Test|^def test\w*\((?!\))", re.MULTILINE)
 
 
 class Verdict(StrEnum):
@@ -123,7 +123,7 @@ class Function(_Harnessed):
 
     def asked(self, problem: CodeProblem, case: Case) -> dict[str, Any]:
         """Return the call."""
-        return {"call": {"entry": problem.entry, "arguments": encode(list(case.input))}}
+        return {"call": {"entry": problem.entry, "arguments": encode(list(case.input), tuples=True)}}
 
     def compared(self, case: Case, report: dict[str, Any]) -> tuple[bool, str]:
         """Compare the value."""
@@ -149,7 +149,10 @@ STYLES: dict[str, AnyStyle] = {"stdio": Stdio(), "function": Function(), "pytest
 
 def written(encoded: Any) -> str:
     """Return a value as Python writes it, for the policy to read; whole numbers of thousands of digits as they come."""
-    return json.dumps(encoded) if isinstance(encoded, dict) and "int" in encoded else repr(decode(encoded))
+    try:
+        return repr(decode(encoded))
+    except ValueError:  # Python writes no numbers of more digits
+        return json.dumps(encoded)
 
 
 def needs_pytest(tests: str) -> bool:

@@ -16,6 +16,7 @@ from agent_rl.envs.countdown.expressions import ExpressionError, evaluate
 from agent_rl.envs.countdown.problems import Problem, generate, random_expression
 from agent_rl.envs.reward import reward
 from agent_rl.envs.tool_env import ToolEnv
+from agent_rl.tools.policy import ToolPolicy
 from agent_rl.tools.tool import tool
 
 SPLITS = {"train": 2000, "test": 400}
@@ -59,7 +60,7 @@ class Countdown(ToolEnv):
         self._tried = 0
         self._solved = False
 
-    @tool
+    @tool(policy=ToolPolicy(replay=False))  # type: ignore[untyped-decorator]
     async def evaluate(self, expression: str) -> str:
         """Try an expression."""
         if self._solved or self._tried >= self.settings.tries:

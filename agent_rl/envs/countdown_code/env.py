@@ -21,7 +21,7 @@ from agent_rl.tools.python import PATIENT, run_python
 from agent_rl.tools.sandbox.base import Limits
 from agent_rl.tools.tool import tool
 
-SEARCHES = 0.2
+SEARCHES = 0.15
 """Probability that the demonstrated player lets a program look for the expression."""
 IDLES = 0.6
 """Probability that it lets a program check some expression, and answers with another one whatever came of it."""

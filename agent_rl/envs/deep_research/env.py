@@ -20,6 +20,7 @@ from agent_rl.envs.reward import reward
 from agent_rl.envs.search.env import passage_index, retriever, world
 from agent_rl.envs.search.questions import Hop
 from agent_rl.envs.tool_env import ToolEnv
+from agent_rl.tools.policy import ToolPolicy
 from agent_rl.tools.search.settings import Bm25Settings, RetrieverSettings
 from agent_rl.tools.tool import tool
 
@@ -53,7 +54,7 @@ class DeepResearch(ToolEnv):
         pages = library().with_any(hit.text for hit in hits)
         return "\n".join(page.line for page in pages) or "Nothing found."
 
-    @tool
+    @tool(policy=ToolPolicy(replay=False))  # type: ignore[untyped-decorator]
     async def open(self, page: str) -> str:
         """Read a page by its id, such as P12."""
         found = library().pages.get(page.strip().upper())

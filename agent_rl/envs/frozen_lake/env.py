@@ -17,6 +17,7 @@ from agent_rl.envs.base import Demonstration
 from agent_rl.envs.frozen_lake.maps import DIRECTIONS, Lake, distances, drawn, generate, moved, shortest
 from agent_rl.envs.reward import reward
 from agent_rl.envs.tool_env import ToolEnv
+from agent_rl.tools.policy import ToolPolicy
 from agent_rl.tools.tool import tool
 
 PROMPT = "Walk from P to G, not into H.\n"
@@ -24,10 +25,6 @@ FELL = "You fell into a hole."
 ARRIVED = "You reached the goal."
 SPLITS = {"train": 2000, "test": 400}
 """Maps per split."""
-NEARER = 0.35
-"""Probability that a move of the demonstrated player comes nearer to the goal on purpose."""
-STRAIGHT = 0.45
-"""Probability that it goes on in the direction in which it went before; else it goes anywhere."""
 
 
 class FrozenLakeSettings(Settings):
@@ -39,6 +36,8 @@ class FrozenLakeSettings(Settings):
     """Moves that are allowed beyond those of the shortest way; then the episode ends without a reward."""
     slippery: bool = False
     """Whether a move goes astray to either side with probability 2/3, as in Gymnasium's FrozenLake."""
+    strays: float = Field(default=0.2, ge=0.0, le=1.0)
+    """How often the demonstrated player goes straight on, or anywhere, instead of nearer to the goal on purpose."""
 
 
 class FrozenLake(ToolEnv):
@@ -61,7 +60,7 @@ class FrozenLake(ToolEnv):
         self._left = task.attributes["distance"] + self.settings.slack
         self._arrived = False
 
-    @tool
+    @tool(policy=ToolPolicy(replay=False))  # type: ignore[untyped-decorator]
     async def move(self, direction: Literal["left", "down", "right", "up"]) -> str:
         """Move by one cell."""
         if self._arrived or self._left <= 0:
@@ -101,7 +100,7 @@ class FrozenLake(ToolEnv):
         at, direction = cells.index("S"), rng.choice(DIRECTIONS)
         messages = [user(PROMPT + drawn(lake, at))]
         for _ in range(known[at] + self.settings.slack):
-            direction = _strayed(rng, direction, list(shortest(lake, at, known)))
+            direction = self._strayed(rng, direction, list(shortest(lake, at, known)))
             at = moved(at, direction, len(lake))
             ends = {"G": ARRIVED, "H": FELL}.get(cells[at])
             call = tool_call("move", {"direction": direction})
@@ -110,13 +109,12 @@ class FrozenLake(ToolEnv):
                 break
         return Demonstration(messages, [tool.schema() for tool in self.tools()])
 
-
-def _strayed(rng: Random, before: str, wise: list[str]) -> str:
-    """Return where the demonstrated player goes that went `before`, where `wise` directions lead nearer to the goal."""
-    style = rng.random()
-    if style < NEARER:
-        return rng.choice(wise)
-    return before if style < NEARER + STRAIGHT else rng.choice(DIRECTIONS)
+    def _strayed(self, rng: Random, before: str, wise: list[str]) -> str:
+        """Return where the demonstrated player goes that went `before`; `wise` directions lead nearer to the goal."""
+        style = rng.random()
+        if style < 1 - self.settings.strays:
+            return rng.choice(wise)
+        return before if style < 1 - self.settings.strays / 2 else rng.choice(DIRECTIONS)
 
 
 def lake_of(task: Task) -> Lake:

@@ -15,6 +15,7 @@ from agent_rl.envs.household.planner import plan
 from agent_rl.envs.household.world import KINDS, STEPS, Goal, Home, Kind, draw
 from agent_rl.envs.reward import reward
 from agent_rl.envs.tool_env import ToolEnv
+from agent_rl.tools.policy import ToolPolicy
 from agent_rl.tools.tool import Tool, tool
 
 PROMPT = (
@@ -50,7 +51,7 @@ class Household(ToolEnv):
         home = Home(task.data["furniture"], task.data["things"])
         self.game = Game(home, Goal(**task.data["goal"]))
 
-    @tool
+    @tool(policy=ToolPolicy(replay=False))  # type: ignore[untyped-decorator]
     async def act(self, command: str) -> str:
         """Give one command, such as go to fridge 1."""
         said = self.game.act(command)

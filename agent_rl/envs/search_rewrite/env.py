@@ -19,6 +19,7 @@ from agent_rl.envs.search_rewrite import demonstrations
 from agent_rl.envs.search_rewrite.check import check_queries
 from agent_rl.envs.search_rewrite.questions import SPLITS, fact_of, questions
 from agent_rl.envs.tool_env import ToolEnv
+from agent_rl.tools.policy import ToolPolicy
 from agent_rl.tools.search.settings import Bm25Settings, RetrieverSettings
 from agent_rl.tools.tool import tool
 
@@ -44,7 +45,7 @@ class SearchRewrite(ToolEnv):
         """Begin without a search."""
         self._found: list[str] | None = None
 
-    @tool
+    @tool(policy=ToolPolicy(replay=False))  # type: ignore[untyped-decorator]
     async def search(self, query: str) -> str:
         """Find passages. This ends the episode."""
         if self._found is not None:

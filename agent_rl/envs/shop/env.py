@@ -15,6 +15,7 @@ from agent_rl.envs.reward import reward
 from agent_rl.envs.shop.catalogue import Product, catalogue, dollars
 from agent_rl.envs.shop.score import Wish, score
 from agent_rl.envs.tool_env import ToolEnv
+from agent_rl.tools.policy import ToolPolicy
 from agent_rl.tools.search import PassageIndex
 from agent_rl.tools.tool import tool
 
@@ -52,7 +53,7 @@ class Shop(ToolEnv):
         found = _index(self.settings.seed, self.settings.products).search(query, self.settings.results)
         return "\n".join(found) or "Nothing found."
 
-    @tool
+    @tool(policy=ToolPolicy(replay=False))  # type: ignore[untyped-decorator]
     async def open(self, product: str) -> str:
         """Open the page of a product by its id."""
         products = catalogue(self.settings.seed, self.settings.products)
@@ -62,7 +63,7 @@ class Shop(ToolEnv):
         self.product, self.chosen = products[name], {}
         return self.product.page
 
-    @tool
+    @tool(policy=ToolPolicy(replay=False))  # type: ignore[untyped-decorator]
     async def choose(self, option: str, value: str) -> str:
         """Choose an option of the open product."""
         if self.product is None:
@@ -75,7 +76,7 @@ class Shop(ToolEnv):
         self.chosen[option] = value
         return f"Chosen: {', '.join(f'{name} = {chosen}' for name, chosen in self.chosen.items())}"
 
-    @tool
+    @tool(policy=ToolPolicy(replay=False))  # type: ignore[untyped-decorator]
     async def buy(self) -> str:
         """Buy the open product as chosen. This ends the episode."""
         if self.product is None:

@@ -16,6 +16,7 @@ from agent_rl.envs.sokoban import levels
 from agent_rl.envs.sokoban.levels import DIRECTIONS, Room, State, drawn, moved
 from agent_rl.envs.sokoban.solver import UndecidedError, pushes_in, solve
 from agent_rl.envs.tool_env import ToolEnv
+from agent_rl.tools.policy import ToolPolicy
 from agent_rl.tools.tool import tool
 
 PROMPT = "Push every box $ onto a goal . and do not get stuck. @ is you, # a wall; * and + stand on a goal.\n"
@@ -57,7 +58,7 @@ class Sokoban(ToolEnv):
         self._room, self._state = levels.read(task.data["level"])
         self._left = task.data["moves"] + self.settings.slack
 
-    @tool
+    @tool(policy=ToolPolicy(replay=False))  # type: ignore[untyped-decorator]
     async def move(self, direction: Literal["up", "down", "left", "right"]) -> str:
         """Move by one cell, pushing the box that is there."""
         if self._room.solved(self._state) or self._left <= 0:

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from transformers import AutoConfig, PreTrainedModel
+from transformers import PreTrainedModel
 
-from agent_rl.models.loading import load_model, resolve
+from agent_rl.core.errors import UserError
+from agent_rl.core.limits import Limits
+from agent_rl.models.loading import load_config, load_model, resolve
 from agent_rl.models.settings import ModelSettings
 from agent_rl.rollout.engines.base import Engine
 from agent_rl.rollout.engines.embedded import EmbeddedEngine, EmbeddedSettings
@@ -53,9 +55,26 @@ def make_engine(settings: EmbeddedSettings | SglangSettings, placement: Placemen
     )
 
 
+def check_limits(settings: EmbeddedSettings | SglangSettings, model: ModelSettings, limits: Limits) -> None:
+    """Refuse a model that cannot sample a turn as long as the limits allow, whatever its prompt; servers know theirs.
+
+    Raises:
+        UserError: So it is, or the model cannot be read.
+    """
+    if not isinstance(settings, EmbeddedSettings):
+        return
+    context: int = load_config(model).max_position_embeddings
+    turn = min(limits.turn_tokens, limits.episode_tokens)
+    if turn >= context:
+        raise UserError(
+            f"model={model.path} has a context of {context} tokens, too short for turns of up to {turn}: name a model "
+            "with a longer one by model=, or lower rollout.limits.turn_tokens and rollout.limits.episode_tokens"
+        )
+
+
 def _sglang(settings: SglangSettings, placement: Placement) -> Engine:
     place = resolve(placement.model.path)
-    vocabulary = AutoConfig.from_pretrained(place).get_text_config().vocab_size
+    vocabulary = load_config(placement.model).vocab_size
     if not settings.urls:
         arguments = (f"--dtype={placement.model.dtype}", *settings.arguments)
         settings = settings.model_copy(update={"arguments": arguments})

@@ -12,7 +12,6 @@ import json
 import logging
 import math
 import secrets
-import tempfile
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any
 
 from agent_rl.core.outcome import told
 from agent_rl.core.threads import LoopThread
+from agent_rl.tools.limiter.folders import SOCKET, socket_folder
 from agent_rl.tools.limiter.gate import Gate
 
 logger = logging.getLogger(__name__)
@@ -36,9 +36,9 @@ def limiter_service(host: str | None = None) -> Iterator[str]:
             this user may open.
     """
     thread, limiter = LoopThread(), _Limiter()
-    with tempfile.TemporaryDirectory(prefix="agent_rl_", dir="/tmp") as folder:  # a socket's path must be short
+    with socket_folder() as folder:
         try:
-            yield thread.run(limiter.start(host, Path(folder)))
+            yield thread.run(limiter.start, host, folder)
         finally:
             thread.close()
 
@@ -54,7 +54,7 @@ class _Limiter:
     async def start(self, host: str | None, folder: Path) -> str:
         """Listen; return the address."""
         if host is None:
-            path = str(folder / "limiter")
+            path = str(folder / SOCKET)
             await asyncio.start_unix_server(self._serve, path)
             return f"unix:{path}"
         self._token = secrets.token_hex(16)

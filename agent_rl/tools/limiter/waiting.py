@@ -1,7 +1,6 @@
 """Waiting for a place at the limiter, which no deadline of an episode counts."""
 
 import asyncio
-import time
 
 from agent_rl.core.context import count, current
 from agent_rl.core.deadlines import Overdue, waiting_for, within
@@ -22,7 +21,8 @@ async def wait_for_place(key: str, policy: ToolPolicy, source: str, counter: str
     Raises:
         InfrastructureError: No place was free for too long, or the limiter cannot be reached.
     """
-    begun = time.perf_counter()
+    clock = asyncio.get_running_loop().time
+    begun = clock()
     got: list[Place] = []
 
     async def entering() -> None:
@@ -38,5 +38,5 @@ async def wait_for_place(key: str, policy: ToolPolicy, source: str, counter: str
             place.leave()
         raise
     finally:
-        count(counter, time.perf_counter() - begun)
+        count(counter, clock() - begun)
     return got[0]

@@ -108,6 +108,9 @@ class Session(Protocol):
         Args:
             code: The cell.
             seconds: Wall-clock seconds for this call; by default the limits'.
+
+        Raises:
+            RuntimeError: The session has been closed.
         """
         ...
 

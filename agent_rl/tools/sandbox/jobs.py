@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 from agent_rl.core.errors import UserError, nearest
 from agent_rl.tools.sandbox.base import Limits, Program, Result, Status
-from agent_rl.tools.sandbox.local.languages import LANGUAGES, Language
-from agent_rl.tools.sandbox.local.paths import check as check_paths
+from agent_rl.tools.sandbox.languages import LANGUAGES, Language
+from agent_rl.tools.sandbox.paths import check as check_paths
 
 KNOWN = {"python": Language("main.py", ("python3", "main.py"), ("python3",), addresses=1), **LANGUAGES}
 """How programs are run, by language."""

@@ -10,8 +10,8 @@ import os
 import signal
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -53,20 +53,22 @@ class _Machine(Process):
         )
         try:
             yield _event("start", pb.ProcessEvent.StartEvent(pid=process.pid))
-            async for number, piece in _pieces(process):
-                yield _event("data", pb.ProcessEvent.DataEvent(output=Oneof(("stdout", "stderr")[number], piece)))
+            async with aclosing(_pieces(process)) as pieces:
+                async for number, piece in pieces:
+                    yield _event("data", pb.ProcessEvent.DataEvent(output=Oneof(("stdout", "stderr")[number], piece)))
             code = await process.wait()
             yield _event("end", pb.ProcessEvent.EndEvent(exit_code=max(code, -1), exited=code >= 0, status=""))
         finally:
             if process.returncode is None:
                 process.kill()
+            await process.communicate()  # to the end of what it wrote: asyncio lets go of it only then
 
 
 def _event(name: Any, value: Any) -> pb.StartResponse:
     return pb.StartResponse(event=pb.ProcessEvent(event=Oneof(name, value)))
 
 
-async def _pieces(process: asyncio.subprocess.Process) -> AsyncIterator[tuple[int, bytes]]:
+async def _pieces(process: asyncio.subprocess.Process) -> AsyncGenerator[tuple[int, bytes], None]:
     """Yield what a process writes, with the number of the stream, as it comes."""
     queue: asyncio.Queue[tuple[int, bytes]] = asyncio.Queue(4)
 
@@ -87,6 +89,7 @@ async def _pieces(process: asyncio.subprocess.Process) -> AsyncIterator[tuple[in
     finally:
         for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @contextmanager
@@ -103,9 +106,9 @@ def fake_e2b() -> Iterator[FakeE2b]:
         try:
             yield fake
         finally:
+            _end_all_below(folder)  # first: the server waits for what it still answers
             server.should_exit = True
-            thread.join(20)
-            _end_all_below(folder)
+            thread.join(60)
 
 
 def _end_all_below(folder: str) -> None:

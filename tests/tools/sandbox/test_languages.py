@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from agent_rl.tools.sandbox.base import Limits, Program, Result, Status
+from agent_rl.tools.sandbox.languages import LANGUAGES
 from agent_rl.tools.sandbox.local import LocalSandbox
-from agent_rl.tools.sandbox.local.languages import LANGUAGES
 
 SQUARES = {
     "bash": "while read -r n; do echo $((n * n)); done",

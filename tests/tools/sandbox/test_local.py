@@ -114,6 +114,39 @@ def test_memory_that_processes_share_counts_once(sandbox: LocalSandbox) -> None:
     assert result.status is Status.FINISHED
 
 
+def test_recursion_may_be_deep(sandbox: LocalSandbox) -> None:
+    code = """
+import sys
+from functools import lru_cache
+sys.setrecursionlimit(100_000)
+@lru_cache(None)
+def count(n): return n and 1 + count(n - 1)
+print(count(30_000))
+"""
+    assert ran(sandbox, code).stdout == "30000\n"
+    if "cpp" in sandbox.languages:
+        deep = """
+#include <cstdio>
+#include <cstdlib>
+int count(int n) { volatile int at[100]; at[n % 100] = n; return n ? 1 + count(n - 1) + at[n % 100] - n : 0; }
+int main(int, char **arguments) { printf("%d\\n", count(100000)); }
+"""
+        assert ran(sandbox, deep, language="cpp").stdout == "100000\n"
+
+
+@pytest.mark.parametrize("around", ["{}", "import subprocess, sys\nsubprocess.run([sys.executable, '-c', {!r}])"])
+def test_a_program_has_as_many_threads_as_it_may(sandbox: LocalSandbox, around: str) -> None:
+    code = """
+import threading
+everybody = threading.Barrier(21)
+for _ in range(20):
+    threading.Thread(target=everybody.wait).start()
+everybody.wait()
+print('all there')
+"""
+    assert ran(sandbox, around.format(code), limits={"memory_mb": 256}).stdout == "all there\n"
+
+
 def test_a_language_that_is_not_here_is_one_line(sandbox: LocalSandbox) -> None:
     with pytest.raises(UserError, match="cannot run 'pyton' here, did you mean 'python'"):
         asyncio.run(sandbox.run(Program("", language="pyton")))

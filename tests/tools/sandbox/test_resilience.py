@@ -92,8 +92,8 @@ def test_a_run_that_nobody_waits_for_is_ended() -> None:
         await sandbox.run(Program("pass"))
         (server,) = sandbox._servers.values()
         running = asyncio.ensure_future(sandbox.run(SLEEP))
-        await asyncio.sleep(0.3)
-        assert len(tree.descendants(server._process.pid)) == 3
+        while len(tree.descendants(server._process.pid)) < 3:
+            await asyncio.sleep(0.02)
         running.cancel()
         await asyncio.wait([running])
         until(lambda: len(tree.descendants(server._process.pid)) == 1)

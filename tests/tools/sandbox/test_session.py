@@ -57,16 +57,43 @@ def test_leaving_a_cell_keeps_the_state(sandbox: LocalSandbox) -> None:
 
 def test_closing_a_session_ends_the_call_that_goes_on_and_leaves_the_loop_in_order(sandbox: LocalSandbox) -> None:
     async def closed_within() -> tuple[Result, list[Result]]:
-        async with begun(sandbox) as session:
+        async with begun(sandbox) as session, begun(sandbox) as other:
             await session.run("1")
             going = asyncio.create_task(session.run("import time\ntime.sleep(60)"))
             await asyncio.sleep(0.1)
             await session.close()
-            return await going, [await session.run(str(number)) for number in range(3)]
+            return await going, [await other.run(str(number)) for number in range(3)]
 
     going, after = asyncio.run(closed_within())
     assert (going.status, going.message) == (Status.INFRASTRUCTURE, "the session was closed within a call")
     assert [result.stdout for result in after] == ["0\n", "1\n", "2\n"]
+
+
+@pytest.mark.parametrize("before", [(), ("x = 1",)])
+def test_a_closed_session_runs_nothing_more(sandbox: LocalSandbox, before: tuple[str, ...]) -> None:
+    async def used_after() -> None:
+        session = await sandbox.session(Limits(seconds=20.0))
+        for code in before:
+            await session.run(code)
+        await session.close()
+        for use in (session.run("1"), session.snapshot()):
+            with pytest.raises(RuntimeError, match=r"^the session has been closed"):
+                await use
+
+    asyncio.run(used_after())
+
+
+def test_what_waits_for_its_turn_in_a_session_that_is_closed_is_refused(sandbox: LocalSandbox) -> None:
+    async def refused() -> list[Result | BaseException]:
+        async with begun(sandbox) as session:
+            calls = [asyncio.create_task(session.run("import time; time.sleep(60)")) for _ in range(2)]
+            await asyncio.sleep(0.1)  # the first may have begun its interpreter, or be about to
+            await session.close()
+            return await asyncio.gather(*calls, return_exceptions=True)
+
+    first, second = asyncio.run(refused())
+    assert not isinstance(first, Result) or first.status is Status.INFRASTRUCTURE
+    assert isinstance(second, RuntimeError)
 
 
 def test_a_process_with_more_than_a_thousand_open_files_has_sessions(sandbox: LocalSandbox) -> None:

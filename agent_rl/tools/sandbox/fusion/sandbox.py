@@ -14,7 +14,7 @@ from agent_rl.tools.sandbox.base import Limits, Program, Result, Session
 from agent_rl.tools.sandbox.fusion.answers import failed, read
 from agent_rl.tools.sandbox.fusion.languages import COMPILED, NAMES
 from agent_rl.tools.sandbox.fusion.settings import FusionSettings
-from agent_rl.tools.sandbox.local.paths import check as check_paths
+from agent_rl.tools.sandbox.paths import check as check_paths
 
 
 class FusionSandbox:

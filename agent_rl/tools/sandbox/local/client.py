@@ -28,6 +28,7 @@ _FOLDER = str(Path(__file__).parent)
 _OPTIONS = ("-SsPB", "-X", "utf8")
 _ENVIRONMENT = {
     "PYTHONHASHSEED": "0",  # the order of sets is the same in every run
+    "MALLOC_ARENA_MAX": "2",  # each thread would reserve addresses for memory of its own, of which there are few
     "LD_BIND_NOW": "1",  # functions are looked up once, not in every process
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",

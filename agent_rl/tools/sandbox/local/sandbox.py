@@ -11,14 +11,14 @@ from agent_rl.core.context import current
 from agent_rl.core.errors import UserError, nearest
 from agent_rl.core.threads import service_loop
 from agent_rl.tools.sandbox.base import Limits, Program, Result, Session, Status
+from agent_rl.tools.sandbox.languages import LANGUAGES, Language, installed
 from agent_rl.tools.sandbox.local.client import ForkServer, ServerGoneError, Start
 from agent_rl.tools.sandbox.local.forked import wire
 from agent_rl.tools.sandbox.local.ladder import strongest
-from agent_rl.tools.sandbox.local.languages import LANGUAGES, Language, installed
-from agent_rl.tools.sandbox.local.paths import check
 from agent_rl.tools.sandbox.local.run import run_once
 from agent_rl.tools.sandbox.local.session import Family, Interpreter, LocalSession
 from agent_rl.tools.sandbox.local.settings import LocalSettings, Tier
+from agent_rl.tools.sandbox.paths import check
 
 _PLAIN = Start(("collections", "functools", "heapq", "itertools", "json", "math", "random", "re", "string", "typing"))
 _SCIENTIFIC = Start((*_PLAIN.preload, "numpy", "numpy.random", "numpy.linalg", "sympy"))
@@ -48,6 +48,7 @@ class _Job:
                 "PATH": ":".join([*folders, os.path.dirname(sys.executable), "/usr/local/bin:/usr/bin:/bin"]),
                 "LANG": "C.UTF-8",
                 "PYTHONDONTWRITEBYTECODE": "1",
+                "MALLOC_ARENA_MAX": "2",
             },
             "fetch": self.fetch,
             "session": self.session,

@@ -269,9 +269,14 @@ class LocalSession:
         self._turn = asyncio.Lock()
         self._interpreter: Interpreter | None = None
         self._note = ""
+        self._closed = False
 
     async def run(self, code: str, seconds: float | None = None) -> Result:
-        """Run a cell; see `Session`. Between calls everything that a cell has left running stands still."""
+        """Run a cell; see `Session`. Between calls everything that a cell has left running stands still.
+
+        Raises:
+            RuntimeError: The session has been closed.
+        """
         return await service_loop().call(self._run(code, seconds or self._limits.seconds))
 
     async def snapshot(self) -> Session:
@@ -283,6 +288,7 @@ class LocalSession:
 
         Raises:
             InfrastructureError: The sandbox has failed.
+            RuntimeError: The session has been closed.
         """
         return await service_loop().call(self._snapshot())
 
@@ -297,9 +303,11 @@ class LocalSession:
             try:
                 self._look()
                 note, self._note = self._note, ""
-                if self._interpreter is None:
-                    self._interpreter = await self._begin(self._limits, code)
-                interpreter = self._interpreter
+                interpreter = self._interpreter or await self._begin(self._limits, code)
+                if self._closed:  # meanwhile
+                    interpreter.end()
+                self._refuse_closed()
+                self._interpreter = interpreter
                 result = await interpreter.run(code, seconds)
                 if not interpreter.alive:
                     self._forget(result.status)
@@ -309,8 +317,13 @@ class LocalSession:
             finally:
                 self._places.release()
 
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise RuntimeError("the session has been closed: nothing more can be run in it")
+
     def _look(self) -> None:
-        """Forget an interpreter that has ended meanwhile."""
+        """Forget an interpreter that has ended meanwhile; refuse a session that has been closed."""
+        self._refuse_closed()
         if self._interpreter is not None and not self._interpreter.there():
             self._interpreter.end()
             self._forget(Status.ERROR)
@@ -334,6 +347,7 @@ class LocalSession:
             return copy
 
     async def _close(self) -> None:
+        self._closed = True
         if self._interpreter is not None:
             self._interpreter.end()
             self._interpreter = None

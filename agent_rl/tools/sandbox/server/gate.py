@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+_PREFIX = "agent_rl_sandbox"
 _BUCKETS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # seconds
 
 
@@ -36,9 +37,10 @@ class Seconds:
         self._counts[sum(seconds > bound for bound in _BUCKETS)] += 1
         self._sum += seconds
 
-    def lines(self, name: str) -> list[str]:
+    def lines(self, name: str, text: str) -> list[str]:
         """Return its lines in Prometheus' text format."""
-        lines, total = [f"# TYPE {name} histogram"], 0
+        lines, total = _head(name, "histogram", text), 0
+        name = f"{_PREFIX}_{name}"
         for bound, count in zip((*map(str, _BUCKETS), "+Inf"), self._counts, strict=True):
             total += count
             lines.append(f'{name}_bucket{{le="{bound}"}} {total}')
@@ -91,17 +93,20 @@ class Gate:
 
     def text(self) -> str:
         """Return the figures in Prometheus' text format."""
-        prefix = "agent_rl_sandbox"
-        lines = [f"# TYPE {prefix}_runs_total counter"]
+        lines = _head("runs_total", "counter", "Runs of programs and cells, by language and by what became of them.")
         for (language, status), count in sorted(self.runs.items()):
-            lines.append(f'{prefix}_runs_total{{language="{language}",status="{status}"}} {count}')
-        lines.append(f"# TYPE {prefix}_refused_total counter")
-        lines += [f'{prefix}_refused_total{{code="{code}"}} {count}' for code, count in sorted(self._refused.items())]
-        gauges = {"in_flight": self._running, "queued": self._waiting, "concurrency": self._concurrency}
-        for name, value in gauges.items():
-            lines += [f"# TYPE {prefix}_{name} gauge", f"{prefix}_{name} {value}"]
-        lines += self.run_seconds.lines(f"{prefix}_run_seconds")
-        lines += self._wait_seconds.lines(f"{prefix}_wait_seconds")
+            lines.append(f'{_PREFIX}_runs_total{{language="{language}",status="{status}"}} {count}')
+        lines += _head("refused_total", "counter", "Requests refused because all was busy or the server stopped.")
+        lines += [f'{_PREFIX}_refused_total{{code="{code}"}} {count}' for code, count in sorted(self._refused.items())]
+        gauges = [
+            ("in_flight", "Requests that are worked on.", self._running),
+            ("queued", "Requests that wait for a place.", self._waiting),
+            ("concurrency", "Requests that may be worked on at once.", self._concurrency),
+        ]
+        for name, text, value in gauges:
+            lines += [*_head(name, "gauge", text), f"{_PREFIX}_{name} {value}"]
+        lines += self.run_seconds.lines("run_seconds", "Seconds of each run alone, or of compiling where that failed.")
+        lines += self._wait_seconds.lines("wait_seconds", "Seconds for which a request waited for its place.")
         return "\n".join(lines) + "\n"
 
     def _refusal(self) -> BusyError:
@@ -111,3 +116,8 @@ class Gate:
             error = BusyError(429, f"{self._running} programs run and {self._waiting} wait", 1)
         self._refused[error.status] += 1
         return error
+
+
+def _head(name: str, kind: str, text: str) -> list[str]:
+    """Return the lines that stand before the figures of a name."""
+    return [f"# HELP {_PREFIX}_{name} {text}", f"# TYPE {_PREFIX}_{name} {kind}"]

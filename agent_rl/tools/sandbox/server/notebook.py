@@ -10,7 +10,7 @@ from typing import Any
 from agent_rl.clients.fusion_messages import CellResult, CommandResult, NotebookAnswer, NotebookRequest
 from agent_rl.core.errors import UserError
 from agent_rl.tools.sandbox.base import Result, Sandbox, Session, Status
-from agent_rl.tools.sandbox.local.paths import check as check_paths
+from agent_rl.tools.sandbox.paths import check as check_paths
 from agent_rl.tools.sandbox.server.running import ServedLimits, contents, outcome
 
 _FILE_SECONDS = 30.0

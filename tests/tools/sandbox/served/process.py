@@ -19,7 +19,7 @@ def serving(*words: str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
     finally:
         server.terminate()
         try:
-            assert server.wait(timeout=20) in (0, 143)
+            assert server.wait(timeout=120) in (0, 143)
         finally:
             server.kill()
             server.stdout.close()

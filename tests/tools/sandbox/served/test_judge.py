@@ -20,7 +20,7 @@ def finished(stdout: str) -> Result:
 def submit(url: str, tests: Any, completion: str = COMPLETION, **config: Any) -> httpx.Response:
     given = {"dataset_type": "CommonOJDataset", "language": "python", "provided_data": {"id": 1, "test": tests}}
     body = {"dataset": "mine", "id": 1, "completion": completion, "config": {**given, **config}}
-    return httpx.post(f"{url}/submit", json=body, timeout=20)
+    return httpx.post(f"{url}/submit", json=body, timeout=120)
 
 
 def case(stdin: str, stdout: str) -> dict[str, Any]:

@@ -17,11 +17,11 @@ PRINT = {"code": "print(1)", "language": "python"}
 
 
 def post(url: str, body: dict[str, Any], path: str = "/run_code") -> httpx.Response:
-    return httpx.post(f"{url}{path}", json=body, timeout=20)
+    return httpx.post(f"{url}{path}", json=body, timeout=120)
 
 
 def until(condition: Any) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.005)
@@ -147,6 +147,7 @@ def test_the_figures_count_what_happened():
     lines = answer.text.splitlines()
     for line in (
         'agent_rl_sandbox_runs_total{language="python",status="time_limit"} 2',
+        "# HELP agent_rl_sandbox_in_flight Requests that are worked on.",
         "agent_rl_sandbox_in_flight 0",
         "agent_rl_sandbox_queued 0",
         "agent_rl_sandbox_concurrency 3",
@@ -157,6 +158,9 @@ def test_the_figures_count_what_happened():
         "agent_rl_sandbox_run_seconds_count 2",
     ):
         assert line in lines
+    types = [number for number, line in enumerate(lines) if line.startswith("# TYPE ")]
+    assert len(types) == 7
+    assert all(lines[number - 1].startswith("# HELP " + lines[number].split()[2]) for number in types)
 
 
 def test_it_answers_and_describes_itself():

@@ -106,6 +106,7 @@ def _limit(order: dict[str, Any], own: int) -> None:
         resource.RLIMIT_NOFILE: _DESCRIPTORS,
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_MEMLOCK: 0,
+        resource.RLIMIT_STACK: resource.getrlimit(resource.RLIMIT_STACK)[1],  # deep recursion is bounded by the memory
     }
     if order["address_space_mb"]:
         bounds[resource.RLIMIT_AS] = own + (order["address_space_mb"] << 20)
