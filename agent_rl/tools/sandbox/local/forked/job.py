@@ -52,6 +52,7 @@ def _init(tier: Tier, order: dict[str, Any], addresses: int) -> None:
     os.mkdir(work)
     os.chdir(work)
     request, contents = wire.unpacked(wire.read_all(_REQUEST))
+    os.close(_REQUEST)
     folder.fill(request["files"], contents)
     del contents  # else they would count as memory of the program
     score = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
