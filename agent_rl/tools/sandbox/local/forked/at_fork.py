@@ -8,6 +8,8 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+# It makes its locks anew in case that another thread held them; here there is but one.
+_NEEDLESS = "threading"
 _register = os.register_at_fork
 _wanted: list[dict[str, Callable[[], Any]]] = []
 
@@ -26,5 +28,6 @@ def take_up() -> None:
     os.register_at_fork = _register
     for wanted in _wanted:
         _register(**wanted)
-        if "after_in_child" in wanted:
-            wanted["after_in_child"]()
+        after = wanted.get("after_in_child")
+        if after and after.__module__ != _NEEDLESS:
+            after()

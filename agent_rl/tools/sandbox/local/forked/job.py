@@ -1,5 +1,6 @@
 """One run: the process that watches over it from within (its init), and the program."""
 
+import _signal  # type: ignore[import-not-found]
 import contextlib
 import fcntl
 import os
@@ -78,7 +79,7 @@ def _become(confine: Callable[[], None], order: dict[str, Any], request: dict[st
             signal.signal(signal.SIGPIPE, signal.SIG_DFL)
             os.execvp(command[0], command)
         at_fork.take_up()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        _signal.signal(signal.SIGINT, signal.default_int_handler)  # without the work for the old handler's name
         if request["session"]:
             cells.serve(_CONTROL)
         source = os.open(program.NAME, os.O_RDONLY)

@@ -16,7 +16,7 @@ NAME = "main.py"
 _WRITERS = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)  # in the order in which they hand on
 
 
-_prepared: list[io.IOBase] = []  # the standard streams that are written to, and what they write to
+_prepared: list[Any] = []  # the standard streams that are written to, and what they write to
 
 
 def prepare() -> None:
@@ -62,6 +62,7 @@ def enter_main() -> dict[str, Any]:
     names, here = sys.modules["__main__"].__dict__, os.getcwd()
     names["__file__"] = f"{here}/{NAME}"
     sys.path.insert(0, here)
+    threading.main_thread()._set_native_id()  # type: ignore[attr-defined]  # after a fork it has a new one
     if "numpy.random" in sys.modules:
         sys.modules["numpy.random"].seed()  # like the standard library's, which does so itself after a fork
     gc.enable()
