@@ -1,9 +1,7 @@
 """The local sandbox: programs in processes of this machine that are forked for them and kept apart from it."""
 
 import asyncio
-import os
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -42,16 +40,9 @@ class _Job:
 
     def request(self) -> bytes:
         """Return it as `forked.job` reads it."""
-        folders = [f"{root}/bin" for root in self.start.roots]
         header = {
             "files": [(path, len(content)) for path, content in self.files.items()],
             "command": self.command,
-            "environment": {
-                "PATH": ":".join([*folders, os.path.dirname(sys.executable), "/usr/local/bin:/usr/bin:/bin"]),
-                "LANG": "C.UTF-8",
-                "PYTHONDONTWRITEBYTECODE": "1",
-                "MALLOC_ARENA_MAX": "2",
-            },
             "fetch": self.fetch,
             "session": self.session,
         }
