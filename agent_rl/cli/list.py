@@ -16,6 +16,7 @@ from agent_rl.envs.wrappers.section import WRAPPERS
 from agent_rl.tools import TOOLS
 from agent_rl.tools.call_formats import CALL_FORMATS
 from agent_rl.tracking import TRACKERS
+from agent_rl.trainer.algorithms import ADVANTAGES, LOSSES
 
 Entry = dict[str, Any]
 
@@ -28,6 +29,8 @@ _TITLES = {
     "engines": "engines (engine=NAME)",
     "models": "models (model=NAME, or a run, a folder or a name on the Hugging Face hub)",
     "algorithms": "algorithms (algorithm=NAME)",
+    "advantages": "advantage estimators (algorithm.advantage=NAME, or algorithm.advantage=FILE.py:CLASS)",
+    "losses": "policy losses (algorithm.loss=NAME, or algorithm.loss=FILE.py:CLASS)",
     "trackers": "trackers (tracker=NAME; the console and metrics.jsonl always)",
 }
 
@@ -64,6 +67,8 @@ def listing() -> dict[str, dict[str, Entry]]:
         "engines": _presets("engine"),
         "models": _presets("model"),
         "algorithms": _presets("algorithm"),
+        "advantages": {name: {"description": _first_line(ADVANTAGES[name].__doc__)} for name in ADVANTAGES},
+        "losses": {name: {"description": _first_line(LOSSES[name].__doc__)} for name in LOSSES},
         "trackers": {name: {"description": ""} for name in TRACKERS},
     }
 

@@ -23,7 +23,9 @@ def nearest(wrong: str, known: Iterable[str]) -> str:
     # A key may be right but for the section it lies in, so its last part counts as well.
     tails = {name.rsplit(".", 1)[-1]: name for name in reversed(names)}
     for pool, query in ((names, wrong), (list(tails), wrong.rsplit(".", 1)[-1])):
-        found = difflib.get_close_matches(query, pool, n=1, cutoff=0.6)
+        found = difflib.get_close_matches(query, pool, n=3, cutoff=0.6)
         if found:
-            return f", did you mean '{tails.get(found[0], found[0])}'?"
+            swapped = [name for name in found if sorted(name) == sorted(query)]  # letters that changed places
+            name = [*swapped, *found][0]
+            return f", did you mean '{tails.get(name, name)}'?"
     return ""

@@ -6,6 +6,8 @@ from typing import Union, get_args, get_origin
 from pydantic import BaseModel, ConfigDict
 from pydantic.fields import FieldInfo
 
+from agent_rl.core.chosen import Chosen
+
 
 class Settings(BaseModel):
     """Settings of one part, written beside the code that reads them.
@@ -18,6 +20,9 @@ class Settings(BaseModel):
 
 def sections(field: FieldInfo) -> list[type[BaseModel]]:
     """Return the settings classes that a field may hold: several where `name` chooses one, none for a plain value."""
+    registered = next((extra for extra in field.metadata if isinstance(extra, Chosen)), None)
+    if registered is not None:
+        return list(registered.kinds())
     several = get_origin(field.annotation) in (Union, UnionType)
     kinds = get_args(field.annotation) if several else (field.annotation,)
     return [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+from torch.nn import Module
 from transformers import PreTrainedModel
 
 
@@ -53,7 +54,7 @@ def target_logits(model: PreTrainedModel, packed: Packed, temperature: float = 1
 
     Logits are computed for trained tokens only: prompts and tool results cost no vocabulary.
     """
-    return _logits(model, _hidden(model, packed), temperature)
+    return _logits(model, hidden(model.get_decoder(), packed), temperature)
 
 
 @torch.no_grad()
@@ -62,10 +63,10 @@ def fresh_logprobs(model: PreTrainedModel, packed: Packed, temperature: float = 
 
     Logits exist for `at_once` tokens at a time, so that long sequences with a large vocabulary fit into memory.
     """
-    hidden = _hidden(model, packed).split(at_once)
+    states = hidden(model.get_decoder(), packed).split(at_once)
     parts = [replace(packed, targets=targets) for targets in packed.targets.split(at_once)]
     return torch.cat(
-        [chosen_logprobs(_logits(model, h, temperature), part) for h, part in zip(hidden, parts, strict=True)]
+        [chosen_logprobs(_logits(model, h, temperature), part) for h, part in zip(states, parts, strict=True)]
     )
 
 
@@ -80,15 +81,15 @@ def entropies(logits: Tensor) -> Tensor:
     return -(logprobs.exp() * logprobs).sum(-1)
 
 
-def _hidden(model: PreTrainedModel, packed: Packed) -> Tensor:
-    """Return the decoder's output at the tokens before the trained ones, `[A, H]`."""
-    decoded: Tensor = model.get_decoder()(
+def hidden(decoder: Module, packed: Packed) -> Tensor:
+    """Return the output of a model's decoder at the tokens before the trained ones, `[A, H]`."""
+    decoded: Tensor = decoder(
         input_ids=packed.tokens, position_ids=packed.positions, use_cache=False, segments=packed.segments
     ).last_hidden_state[0]
     return decoded[packed.targets - 1]
 
 
-def _logits(model: PreTrainedModel, hidden: Tensor, temperature: float) -> Tensor:
-    logits: Tensor = model.get_output_embeddings()(hidden)
+def _logits(model: PreTrainedModel, states: Tensor, temperature: float) -> Tensor:
+    logits: Tensor = model.get_output_embeddings()(states)
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     return logits if temperature == 1.0 else logits / temperature

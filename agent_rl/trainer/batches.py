@@ -1,18 +1,32 @@
 """Batches: the trajectories of a step with their advantages, cut into mini batches and micro batches."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-from agent_rl.core.trajectory import Group, Trajectory
-from agent_rl.trainer.algorithms.base import Algorithm
+import torch
+from torch import Tensor
+
+from agent_rl.core.trajectory import Trajectory
+from agent_rl.trainer.algorithms import Batch
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A trajectory to learn from."""
+    """A trajectory to learn from.
+
+    Attributes:
+        trajectory: The trajectory.
+        advantages: Of each of its trained tokens, `[A]`.
+        episode: The number of its episode in the step.
+        notes: What workers have computed for each of its trained tokens, by name, `[A]`.
+        weight: Of the loss of each of its tokens, before the division of their sum.
+    """
 
     trajectory: Trajectory
-    advantage: float
+    advantages: Tensor
+    episode: int = 0
+    notes: dict[str, Tensor] = field(default_factory=dict)
+    weight: float = 1.0
 
     @property
     def size(self) -> int:
@@ -22,16 +36,40 @@ class Sample:
     @property
     def trained(self) -> int:
         """Tokens that are trained."""
-        return len(self.trajectory.action_logprobs)
+        return len(self.advantages)
+
+    @property
+    def engine_logprobs(self) -> Tensor:
+        """Log-probability (nats) with which the engine sampled each trained token, `[A]`, float64."""
+        return torch.tensor(self.trajectory.action_logprobs, dtype=torch.float64)
+
+    @property
+    def old_logprobs(self) -> Tensor:
+        """Log-probability (nats) that ratios are measured against, `[A]`: the note `old`, or the engine's."""
+        old = self.notes.get("old")
+        return self.engine_logprobs if old is None else old
 
 
-def make_batch(groups: Sequence[Group], algorithm: Algorithm) -> list[Sample]:
-    """Return a sample for every usable trajectory that sampled anything."""
+def samples(batch: Batch, advantages: Tensor) -> list[Sample]:
+    """Return a sample for each trajectory; `advantages` are those of all trained tokens, `[A]`."""
+    lengths = batch.lengths
+    notes = {name: values.split(lengths) for name, values in batch.notes.items()}
+    rows = zip(batch.trajectories, advantages.split(lengths), batch.episodes.tolist(), strict=True)
+    return [Sample(*row, {name: parts[number] for name, parts in notes.items()}) for number, row in enumerate(rows)]
+
+
+def unlearned(batch: Batch) -> list[Sample]:
+    """Return a sample for each trajectory of a batch whose advantages are not known yet."""
+    return samples(batch, torch.zeros(len(batch.turns), dtype=torch.float64))
+
+
+def noted(batch: Sequence[Sample], notes: dict[str, Tensor]) -> list[Sample]:
+    """Return the samples with further notes, each given for all of their trained tokens, `[A]`."""
+    lengths = [sample.trained for sample in batch]
+    parts = {name: values.split(lengths) for name, values in notes.items()}
     return [
-        Sample(trajectory, advantage)
-        for group in groups
-        for trajectory, advantage in zip(group.trajectories, algorithm.advantages(group), strict=True)
-        if trajectory.usable and trajectory.action_logprobs
+        replace(sample, notes=sample.notes | {name: part[i] for name, part in parts.items()})
+        for i, sample in enumerate(batch)
     ]
 
 

@@ -2,20 +2,39 @@
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from transformers import PreTrainedTokenizerBase
 
 from agent_rl.core.files import StorageError, read_json, storing, write_json_atomic
 from agent_rl.tracking.run_folder import RunFolder
-from agent_rl.trainer.workers import PolicyWorker
 
 _FEED = "rollouts.json"
 
 
+class Worker(Protocol):
+    """What learns, and has a state that a resumed run goes on from."""
+
+    skipped: int
+    """Updates that were skipped because a loss or gradient was not finite."""
+
+    def save(self, folder: Path) -> None:
+        """Write the state into `folder`."""
+        ...
+
+    def load(self, folder: Path) -> None:
+        """Restore the state from a checkpoint.
+
+        Raises:
+            UserError: It is missing or damaged.
+        """
+        ...
+
+
 def prepare_checkpoint(
-    folder: RunFolder, step: int, policy: PolicyWorker, tokenizer: PreTrainedTokenizerBase, feed: dict[str, Any]
+    folder: RunFolder, step: int, workers: Sequence[Worker], tokenizer: PreTrainedTokenizerBase, feed: dict[str, Any]
 ) -> Path:
     """Write the checkpoint of `step` (steps done) beside its place and return where; `commit_checkpoint` moves it.
 
@@ -29,7 +48,8 @@ def prepare_checkpoint(
     try:
         with storing(work):
             work.mkdir(parents=True)
-            policy.save(work)
+            for worker in workers:
+                worker.save(work)
             tokenizer.save_pretrained(work)
             write_json_atomic(work / _FEED, feed)
             for file in work.iterdir():
@@ -58,6 +78,16 @@ def newest_checkpoint(folder: RunFolder) -> tuple[Path, int] | None:
     """Return the newest checkpoint and its step, or None."""
     found = sorted(folder.checkpoints.glob("step_*"))
     return (found[-1], int(found[-1].name.removeprefix("step_"))) if found else None
+
+
+def load_workers(checkpoint: Path, workers: Sequence[Worker]) -> None:
+    """Restore the state of all workers; the policy's model has been loaded from the checkpoint already.
+
+    Raises:
+        UserError: A state is missing or damaged.
+    """
+    for worker in workers:
+        worker.load(checkpoint)
 
 
 def feed_state(checkpoint: Path) -> dict[str, Any]:

@@ -5,13 +5,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from agent_rl.core.errors import UserError
 from agent_rl.core.task import TaskSet
 from agent_rl.evaluation.harness import mean
 from agent_rl.rollout.feed import Rollout
 from agent_rl.rollout.manager import RolloutManager
-from agent_rl.trainer.algorithms import Algorithm
-from agent_rl.trainer.batches import Sample, make_batch, mini_batches
+from agent_rl.trainer.algorithms import make_batch
+from agent_rl.trainer.annotate import Annotator, Learner, annotate, noted_metrics
+from agent_rl.trainer.batches import Sample, mini_batches, samples
+from agent_rl.trainer.checkpoints import Worker
 from agent_rl.trainer.metrics import peak_memory_mb, rollout_metrics
+from agent_rl.trainer.mismatch import Alarm
 from agent_rl.trainer.recorder import Recorder
 from agent_rl.trainer.settings import TrainConfig
 from agent_rl.trainer.workers import PolicyWorker
@@ -25,36 +29,68 @@ class Loop:
     tasks: TaskSet
     rollouts: RolloutManager
     policy: PolicyWorker
-    algorithm: Algorithm
+    learners: list[Learner]
+    annotators: list[Annotator]
     recorder: Recorder
     clock: "Clock" = field(init=False)
 
+    @property
+    def workers(self) -> list[Worker]:
+        """All that learn."""
+        return [self.policy, *self.learners]
+
     def run(self, first: int) -> None:
         """Train from step `first` (counted from 0) to the last."""
+        alarm = Alarm(self.config.trainer.mismatch_alarm)
         for step in range(first, self.config.trainer.steps):
             self.clock = Clock(self.recorder)
             with self.clock.phase("rollout"):
                 rollout = self.rollouts.next(self.recorder.console.progress)
             with self.clock.phase("update"):
-                batch = make_batch(rollout.groups, self.algorithm)
-                metrics = self._update(batch)
+                algorithm, limits = self.config.algorithm, self.config.rollout.limits
+                noted = annotate(make_batch(rollout.groups), self.annotators)
+                episodes = algorithm.settle(noted, limits.episode_tokens)
+                batch = samples(episodes, algorithm.advantage.advantages(episodes))
+                metrics = self._update(step, batch) | noted_metrics(episodes)
+                alarm.check(step + 1, metrics)
             with self.clock.phase("weights"):
                 self.rollouts.update_weights(self.recorder.weights(step + 1, self.policy))
             with self.clock.phase("record"):
-                checkpoint = self.recorder.prepare(step + 1, rollout, self.policy, self.rollouts.feed_state())
+                checkpoint = self.recorder.prepare(step + 1, rollout, self.workers, self.rollouts.feed_state())
             self.recorder.commit(
                 step + 1, self._metrics(step, rollout, batch) | metrics | self.clock.metrics(batch), checkpoint
             )
             self.recorder.evaluate_between(step + 1, self.rollouts)
 
-    def _update(self, batch: list[Sample]) -> dict[str, float]:
-        """Take the optimizer steps of one rollout; return the mean of each of their metrics."""
+    def _update(self, step: int, batch: list[Sample]) -> dict[str, float]:
+        """Take the optimizer steps of one rollout; return the mean of each of their metrics.
+
+        Raises:
+            UserError: More updates than the budget allows were skipped.
+        """
         trainer = self.config.trainer
         parts = mini_batches(batch, trainer.mini_batches)
-        total = trainer.steps * trainer.mini_batches
-        each = [self.policy.update(part, self.algorithm, total) for part in parts]
+        each = [self._learn(step, part, first=part is parts[0]) for part in parts]
+        skipped = sum(worker.skipped for worker in self.workers)
+        if skipped > trainer.skipped_budget:
+            raise UserError(
+                f"{skipped} updates had a loss or gradient that is not finite, more than "
+                f"trainer.skipped_budget={trainer.skipped_budget}; a lower optimizer.lr may help"
+            )
         names = dict.fromkeys(name for metrics in each for name in metrics)
         return {name: mean(metrics[name] for metrics in each if name in metrics) for name in names}
+
+    def _learn(self, step: int, part: list[Sample], first: bool) -> dict[str, float]:
+        """Let every worker learn from a mini batch, the policy once it is its turn."""
+        algorithm, waits = self.config.algorithm, self.config.policy_waits
+        steps, each = self.config.trainer.steps, self.config.trainer.mini_batches
+        metrics: dict[str, float] = {}
+        for worker in self.learners:
+            metrics |= worker.update(part, steps * each)
+        if step >= waits:
+            compares = first and "old" not in algorithm.needs  # else engine and trainer have been compared already
+            metrics |= self.policy.update(part, algorithm, (steps - waits) * each, measure=compares)
+        return metrics
 
     def _metrics(self, step: int, rollout: Rollout, batch: list[Sample]) -> dict[str, float]:
         metrics = rollout_metrics(rollout, step, self.config.eval.success_at)

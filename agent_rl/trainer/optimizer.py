@@ -48,14 +48,14 @@ def learning_rate(settings: OptimizerSettings, step: int, steps: int) -> float:
     return settings.lr
 
 
-def apply(optimizer: torch.optim.Optimizer, rate: float, max_norm: float) -> float | None:
+def apply(optimizer: torch.optim.Optimizer, rate: float, max_norm: float, loss: float = 0.0) -> float | None:
     """Take one step with the gradients there are; return their norm before clipping.
 
-    A norm that is not finite means no step: the gradients are dropped and None is returned.
+    A norm, or a `loss`, that is not finite means no step: the gradients are dropped and None is returned.
     """
     parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
     norm = torch.nn.utils.clip_grad_norm_(parameters, max_norm)
-    finite = bool(torch.isfinite(norm))
+    finite = bool(torch.isfinite(norm)) and math.isfinite(loss)
     if finite:
         for group in optimizer.param_groups:
             group["lr"] = rate

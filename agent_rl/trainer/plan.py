@@ -6,6 +6,7 @@ import torch
 from transformers import AutoModelForCausalLM, PretrainedConfig
 
 from agent_rl.models.loading import load_config
+from agent_rl.models.settings import ModelSettings
 from agent_rl.rollout.engines.build import check_limits
 from agent_rl.rollout.engines.embedded.settings import EmbeddedSettings
 from agent_rl.trainer.settings import TrainConfig
@@ -32,7 +33,7 @@ def explain(config: TrainConfig) -> Iterator[str]:
     )
     yield (
         f"The run: {trainer.steps} steps = {trainer.steps * episodes} trajectories and "
-        f"{trainer.steps * trainer.mini_batches} optimizer steps."
+        f"{trainer.steps * trainer.mini_batches} optimizer steps{_waits(config)}."
     )
     yield from _ahead(config)
     limits = config.rollout.limits
@@ -47,6 +48,11 @@ def explain(config: TrainConfig) -> Iterator[str]:
     yield from _memory(config)
 
 
+def _waits(config: TrainConfig) -> str:
+    waits = config.policy_waits
+    return f"; in the first {waits} steps the value model alone learns" if waits else ""
+
+
 def _ahead(config: TrainConfig) -> Iterator[str]:
     """Yield how many groups are begun before they are needed, where the mode begins any."""
     rollout, tasks = config.rollout, config.trainer.tasks
@@ -59,19 +65,35 @@ def _ahead(config: TrainConfig) -> Iterator[str]:
 
 
 def _memory(config: TrainConfig) -> Iterator[str]:
-    model = load_config(config.model)
-    with torch.device("meta"):
-        parameters = sum(p.numel() for p in AutoModelForCausalLM.from_config(model).parameters())
+    model, parameters, _ = _shape(config.model)
     size = 4 if config.model.dtype == "float32" else 2
     # Seen on small models: per token and layer some 16 activations of the hidden size and 5 of the inner one are kept.
     kept = model.num_hidden_layers * (16 * model.hidden_size + 5 * model.intermediate_size) * size
     activations = config.trainer.micro_tokens * kept
     weights = parameters * size
+    reference = f"those of the reference {weights / _MB:.0f} MB, " if "reference" in config.algorithm.needs else ""
     yield (
-        f"Memory: {parameters / 1e6:.2f} million parameters: weights {weights / _MB:.0f} MB, gradients and "
-        f"optimizer {3 * parameters * size / _MB:.0f} MB, {_engine(config, model, size, weights)}, activations of a "
-        f"micro batch about {activations / _MB:.0f} MB; beside that the Python libraries, about 600 MB."
+        f"Memory: {parameters / 1e6:.2f} million parameters: weights {weights / _MB:.0f} MB, {reference}gradients and "
+        f"optimizer {3 * parameters * size / _MB:.0f} MB, {_value(config, size)}"
+        f"{_engine(config, model, size, weights)}, activations of a micro batch about {activations / _MB:.0f} MB; "
+        "beside that the Python libraries, about 600 MB."
     )
+
+
+def _shape(settings: ModelSettings) -> tuple[PretrainedConfig, int, int]:
+    """Return the configuration of a model, its parameters, and those of its decoder alone."""
+    model = load_config(settings)
+    with torch.device("meta"):
+        made = AutoModelForCausalLM.from_config(model)
+    return model, *(sum(p.numel() for p in part.parameters()) for part in (made, made.get_decoder()))
+
+
+def _value(config: TrainConfig, size: int) -> str:
+    """Return what the value model needs, where there is one."""
+    if config.value is None:
+        return ""
+    parameters = _shape(config.model.model_copy(update={"path": config.value.model or config.model.path}))[2]
+    return f"the value model with its gradients and optimizer {4 * parameters * size / _MB:.0f} MB, "
 
 
 def _engine(config: TrainConfig, model: PretrainedConfig, size: int, weights: int) -> str:

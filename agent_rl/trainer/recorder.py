@@ -16,7 +16,7 @@ from agent_rl.tracking.base import Tracker
 from agent_rl.tracking.console import Console
 from agent_rl.tracking.jsonl import read_metrics
 from agent_rl.tracking.run_folder import RunFolder
-from agent_rl.trainer.checkpoints import commit_checkpoint, prepare_checkpoint
+from agent_rl.trainer.checkpoints import Worker, commit_checkpoint, prepare_checkpoint
 from agent_rl.trainer.metrics import peak_memory_mb
 from agent_rl.trainer.settings import TrainConfig
 from agent_rl.trainer.weights import PolicyWeights
@@ -45,13 +45,13 @@ class Recorder:
         updates = policy.updates
         return PolicyWeights(version, policy.model, self._tokenizer, lambda: policy.updates == updates)
 
-    def prepare(self, step: int, rollout: Rollout, policy: PolicyWorker, feed: dict[str, Any]) -> Path | None:
+    def prepare(self, step: int, rollout: Rollout, workers: Sequence[Worker], feed: dict[str, Any]) -> Path | None:
         """Write the trajectories of a step and, when one is due, its checkpoint beside its place."""
         groups = [*rollout.groups, *rollout.dropped]
         write_trajectories(self._folder.trajectories_file(step), [t for group in groups for t in group.trajectories])
         trainer = self._config.trainer
         due = step % trainer.checkpoint_every == 0 or step == trainer.steps
-        return prepare_checkpoint(self._folder, step, policy, self._tokenizer, feed) if due else None
+        return prepare_checkpoint(self._folder, step, workers, self._tokenizer, feed) if due else None
 
     def commit(self, step: int, metrics: dict[str, float], checkpoint: Path | None) -> None:
         """Write the metrics, then give the checkpoint its name: what a checkpoint has done is always in the metrics."""

@@ -17,8 +17,8 @@ from agent_rl.tracking import make_tracker
 from agent_rl.tracking.console import Console
 from agent_rl.tracking.jsonl import truncate_after
 from agent_rl.tracking.run_folder import RunFolder
-from agent_rl.trainer.algorithms import Grpo
-from agent_rl.trainer.checkpoints import feed_state, newest_checkpoint
+from agent_rl.trainer.annotate import make_annotators, make_learners
+from agent_rl.trainer.checkpoints import feed_state, load_workers, newest_checkpoint
 from agent_rl.trainer.loop import Loop
 from agent_rl.trainer.recorder import Recorder
 from agent_rl.trainer.settings import TrainConfig
@@ -54,17 +54,17 @@ def _train(config: TrainConfig, folder: RunFolder, console: Console, facts: dict
     make_agent = partial(TokenAgent, engine, Renderer(tokenizer, config.renderer), config.rollout.limits)
     rollouts = RolloutManager(engine, make_agent, config.env.build, config.rollout)
     policy = PolicyWorker(model, config.optimizer, config.trainer.micro_tokens, config.sampling.temperature)
+    learners = make_learners(config)
     if begun:
-        policy.load(begun[0])
+        load_workers(begun[0], [policy, *learners])
     trackers = [make_tracker(name, folder, "agent_rl") for name in ["jsonl", *config.tracker]]
     for tracker in trackers:
         tracker.start(facts, config.model_dump(mode="json"))
     recorder = Recorder(config, folder, console, trackers, tokenizer, env)
-    tasks, algorithm = env.task_set("train"), Grpo(config.algorithm)
-    order = Order(
-        partial(tasks.at, seed=config.seed), config.trainer.tasks, algorithm.samples, config.sampling, config.seed
-    )
-    loop = Loop(config, tasks, rollouts, policy, algorithm, recorder)
+    tasks, samples = env.task_set("train"), config.algorithm.samples
+    order = Order(partial(tasks.at, seed=config.seed), config.trainer.tasks, samples, config.sampling, config.seed)
+    annotators = make_annotators(config, policy, learners)
+    loop = Loop(config, tasks, rollouts, policy, learners, annotators, recorder)
     try:
         rollouts.follow(order, config.rollout, first, feed_state(begun[0]) if begun else {})
         rollouts.update_weights(recorder.weights(first, policy))

@@ -1,9 +1,19 @@
 """The configuration of `agent-rl train` and `agent-rl sft`: the rooms' settings put side by side."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
+from agent_rl.core.errors import UserError
 from agent_rl.core.settings import Settings
 from agent_rl.envs.section import EnvSection
 from agent_rl.evaluation.settings import EvaluationSettings, check_concurrency
@@ -17,7 +27,8 @@ from agent_rl.tools.sandbox.local.settings import LocalSettings
 from agent_rl.tools.sandbox.settings import SandboxSettings
 from agent_rl.tools.settings import ToolsSettings
 from agent_rl.tracking import TRACKERS
-from agent_rl.trainer.algorithms import GrpoSettings
+from agent_rl.trainer.algorithms import AlgorithmSettings
+from agent_rl.trainer.algorithms.values import ValueSettings
 from agent_rl.trainer.optimizer import OptimizerSettings
 
 
@@ -32,6 +43,10 @@ class TrainerSettings(Settings):
     """Optimizer steps on one rollout; its trajectories are dealt out evenly among them."""
     micro_tokens: PositiveInt = 8192
     """Tokens computed at once; the result depends on it by rounding only."""
+    skipped_budget: NonNegativeInt = 10
+    """Updates of the run that may be skipped because a loss or gradient is not finite; over it the run stops."""
+    mismatch_alarm: PositiveFloat = 0.1
+    """Warn when the log-probabilities (nats) of engine and trainer differ by more than this on average."""
     checkpoint_every: PositiveInt = 1
     """Steps between checkpoints; the last step always has one."""
     keep_checkpoints: PositiveInt = 2
@@ -88,12 +103,14 @@ class TrainConfig(Settings):
     """What runs the programs that environments and tools want run."""
     sampling: Sampling = Sampling()
     """How tokens are drawn in training."""
-    algorithm: GrpoSettings = GrpoSettings()
+    algorithm: AlgorithmSettings = AlgorithmSettings()
     """What is learned from an episode."""
     optimizer: OptimizerSettings = OptimizerSettings()
     """The optimizer."""
     trainer: TrainerSettings = TrainerSettings()
     """The loop."""
+    value: ValueSettings | None = Field(default=None, validate_default=True)
+    """The value model; null where the algorithm needs none."""
     eval: EvaluationSettings = EvaluationSettings()
     """Held-out evaluation before, during and after training."""
     tracker: Annotated[list[str], BeforeValidator(_listed)] = Field(default_factory=list)
@@ -103,12 +120,37 @@ class TrainConfig(Settings):
     out: str | None = None
     """The run folder; by default a new one below runs/."""
 
+    @field_validator("value", mode="before")
+    @classmethod
+    def _only_where_needed(cls, given: Any, info: ValidationInfo) -> Any:
+        """Take the default where the algorithm needs values, and refuse settings that nothing would read."""
+        if "algorithm" not in info.data:  # which is wrong itself
+            return None
+        advantage = info.data["algorithm"].advantage
+        if "values" in advantage.needs:
+            return {} if given is None else given
+        if given is not None:
+            key = f"value.{next(iter(given))}" if isinstance(given, dict) and given else "value"
+            raise UserError(f"'{key}' has no effect with algorithm.advantage={advantage.name}")
+        return None
+
+    @model_validator(mode="after")
+    def _policy_learns(self) -> "TrainConfig":
+        if self.policy_waits >= self.trainer.steps:
+            raise ValueError(f"value.warmup={self.policy_waits} leaves the policy none of {self.trainer.steps} steps")
+        return self
+
     @model_validator(mode="after")
     def _enough_at_once(self) -> "TrainConfig":
         """Refuse a rollout in which the engine would wait for episodes that wait for the engine."""
         if self.rollout.mode == "sync":  # in the others no engine is deterministic
             check_concurrency(self.engine, self.rollout, max(self.algorithm.samples, self.eval.samples))
         return self
+
+    @property
+    def policy_waits(self) -> int:
+        """First steps of the run in which the policy does not learn."""
+        return 0 if self.value is None else self.value.warmup
 
     @property
     def run_name(self) -> str:

@@ -79,7 +79,7 @@ def one_line(result: tuple[int, str, str]) -> str:
         (("train", "env=serach"), "unknown environment 'serach', did you mean 'search'? (there are: "),
         (("check", "env=serach"), "unknown environment 'serach', did you mean 'search'? (there are: "),
         (("check", "env=shop.py:Shop"), "environment 'shop.py:Shop': there is no Python file shop.py"),
-        (("train", "algorithm=gpro"), "there is no preset algorithm=gpro, did you mean 'grpo'? (there are: grpo)"),
+        (("train", "algorithm=gpro"), "there is no preset algorithm=gpro, did you mean 'grpo'? (there are: cispo,"),
         (("eval", "engine=embeded"), "there is no preset engine=embeded, did you mean 'embedded'?"),
         (("train", "trainer.steps=-1"), "trainer.steps: input should be greater than 0 (got -1)"),
         (("sft", "sft.steps=-1"), "sft.steps: input should be greater than 0 (got -1)"),
@@ -333,9 +333,11 @@ def test_a_dry_run_counts_no_more_tasks_than_there_are_and_refuses_what_cannot_b
         (("rollout.mode=async",), "At most 48 groups have been begun"),
         (("rollout.mode=async",), "and weights of the engine's own"),
         (("rollout.mode=async", "rollout.concurrency=64"), "At most 48 groups"),  # no engine waits for episodes there
+        (("algorithm=ppo",), "the value model with its gradients and optimizer 13 MB"),
+        (("algorithm=ppo", "value.warmup=2"), "60 optimizer steps; in the first 2 steps the value model alone learns."),
     ],
 )
-def test_a_dry_run_tells_what_is_begun_ahead_of_need(run, model, here, words, told):
+def test_a_dry_run_tells_what_is_particular_to_a_choice(run, model, here, words, told):
     status, out, err = run("train", "model=./m", *words, "--dry-run")
     assert (status, err) == (0, "")
     assert told in out

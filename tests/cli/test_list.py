@@ -42,12 +42,17 @@ def environments(monkeypatch):
 def test_everything_that_can_be_named_is_listed_with_what_it_is(listed):
     found, text = listed()
     kinds = ["environments", "wrappers", "tools", "call_formats", "sandboxes", "engines", "models", "algorithms"]
+    kinds += ["advantages", "losses"]
     assert list(found) == [*kinds, "trackers"]
     assert found["wrappers"]["simulated_user"]["description"].startswith("Lets a model answer")
     assert list(found["call_formats"]) == list(CALL_FORMATS)
     assert {"local", "fusion", "docker", "e2b"} <= found["sandboxes"].keys()
     assert {"embedded", "sglang", "openai"} <= found["engines"].keys()
     assert {"tiny"} <= found["models"].keys() and {"grpo"} <= found["algorithms"].keys()
+    assert {"grpo", "rloo"} <= found["advantages"].keys() and {"clip"} <= found["losses"].keys()
+    assert found["advantages"]["rloo"] == {
+        "description": "Each episode compared with the mean of the others of its task."
+    }
     assert {"jsonl", "swanlab"} <= found["trackers"].keys()
     described = {name: found["environments"][name] for name in SHIPPED_ENVIRONMENTS}  # other tests may register more
     described |= {name: entry for kind in kinds[3:] for name, entry in found[kind].items()}

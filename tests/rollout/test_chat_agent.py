@@ -18,8 +18,7 @@ from agent_rl.rollout.engines.openai.settings import OpenAISettings
 from agent_rl.rollout.failures import FailureBudgetError
 from agent_rl.rollout.manager import RolloutManager
 from agent_rl.rollout.settings import PlaySettings
-from agent_rl.trainer.algorithms import Grpo, GrpoSettings
-from agent_rl.trainer.batches import make_batch
+from agent_rl.trainer.algorithms import make_batch
 from tests.fake_openai import FakeOpenAI, Reply, Script, refuse, say, serving
 
 Play = Callable[..., list[Group]]
@@ -68,7 +67,7 @@ def test_nothing_can_be_trained_on_it(adder):
     with playing(adder, turns(CALL, say("7"))) as (run, _):
         groups = run(samples=2)
     assert [played.segments for played in groups[0].trajectories] == [[], []]
-    assert make_batch(groups, Grpo(GrpoSettings())) == []
+    assert make_batch(groups).trajectories == []
 
 
 def test_it_is_recorded_and_restored(adder):

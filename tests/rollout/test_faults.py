@@ -36,8 +36,8 @@ from agent_rl.rollout.rollouts import Rollouts
 from agent_rl.rollout.settings import PlaySettings
 from agent_rl.rollout.store import read_trajectories, write_trajectories
 from agent_rl.tools import ToolPolicy
-from agent_rl.trainer.algorithms import Grpo, GrpoSettings
-from agent_rl.trainer.batches import make_batch
+from agent_rl.trainer.algorithms import make_batch
+from agent_rl.trainer.algorithms.advantages import grpo
 
 pytestmark = pytest.mark.slow
 
@@ -223,13 +223,11 @@ def assert_two_are_left_out(group: Group, caplog, cause: Cause, source: str, mes
         assert trajectory.attributes == TASK.attributes
     answers = [episode[-1].messages[-1]["content"] for episode in group.usable]
     assert group.rewards == [float(answer == "7") for answer in answers]
-    advantages = dict(zip([t.sample for t in group.trajectories], Grpo(GrpoSettings()).advantages(group), strict=True))
-    assert [advantages[t.sample] for t in bad] == [0.0, 0.0]
+    learned = make_batch([group])
     rewards = np.array(group.rewards)
     expected = (rewards - rewards.mean()) / (rewards.std() + 1e-6)
-    np.testing.assert_allclose([advantages[episode[0].sample] for episode in group.usable], expected, atol=1e-9)
-    learned = make_batch([group], Grpo(GrpoSettings()))
-    assert [sample.trajectory.sample for sample in learned] == [episode[0].sample for episode in group.usable]
+    np.testing.assert_allclose(grpo(learned.rewards, learned.groups), expected, atol=1e-9)
+    assert [t.sample for t in learned.trajectories] == [episode[0].sample for episode in group.usable]
     (line,) = warnings(caplog)
     left_out = "2 of 8 episodes failed for good and are left out, 0 attempts were repeated: 2 x "
     assert line.startswith(f"{left_out}{source}: ") and message in line and "\n" not in line
@@ -306,7 +304,7 @@ def test_failures_whose_messages_differ_in_numbers_are_one_kind(renderer, faulty
     ):
         play(renderer, faulty(""), ScriptedEngine(say), retries=0)
     group = play(renderer, faulty(""), ScriptedEngine(say), retries=0, failure_budget=1.0)
-    assert group.rewards == [] and Grpo(GrpoSettings()).advantages(group) == [0.0] * 8
+    assert group.rewards == [] and make_batch([group]).trajectories == []
     (line,) = warnings(caplog)
     assert "8 x engine: request " in line and "other kinds" not in line
 

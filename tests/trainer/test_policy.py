@@ -7,19 +7,24 @@ import pytest
 import torch
 
 from agent_rl.core.errors import UserError
-from agent_rl.trainer.algorithms import Grpo, GrpoSettings
+from agent_rl.core.trajectory import Trajectory
+from agent_rl.trainer.algorithms import AlgorithmSettings
 from agent_rl.trainer.batches import Sample, micro_batches, mini_batches
 from agent_rl.trainer.optimizer import OptimizerSettings
 from agent_rl.trainer.workers import PolicyWorker
 
 from .conftest import trajectory
 
-ALGORITHM = Grpo(GrpoSettings())
+ALGORITHM = AlgorithmSettings()
 
 
 def samples(count: int = 9) -> list[Sample]:
     rng = random.Random(1)
-    return [Sample(trajectory(rng, 0.0, turns=1 + i % 3), rng.uniform(-1, 1)) for i in range(count)]
+    return [sample(trajectory(rng, 0.0, turns=1 + i % 3), rng.uniform(-1, 1)) for i in range(count)]
+
+
+def sample(trajectory: Trajectory, advantage: float) -> Sample:
+    return Sample(trajectory, torch.full((len(trajectory.action_logprobs),), advantage, dtype=torch.float64))
 
 
 def worker(model, micro_tokens: int = 10_000, **settings) -> PolicyWorker:
@@ -45,15 +50,15 @@ def test_the_micro_batch_size_changes_the_gradient_by_rounding_only(small_model,
 def test_the_gradient_is_that_of_the_mean_over_tokens_of_the_plain_loss(small_model):
     model = small_model.to(torch.float64)
     batch = samples(4)
-    total = sum(sample.trained for sample in batch)
-    for sample in batch:
-        tokens = torch.tensor([sample.trajectory.tokens])
-        mask = torch.tensor(sample.trajectory.loss_mask)
+    total = sum(one.trained for one in batch)
+    for one in batch:
+        tokens = torch.tensor([one.trajectory.tokens])
+        mask = torch.tensor(one.trajectory.loss_mask)
         logprobs = model(input_ids=tokens, use_cache=False, segments=[tokens.shape[1]]).logits[0].log_softmax(-1)
         chosen = logprobs[:-1].gather(1, tokens[0, 1:, None])[:, 0][mask[1:]]
-        old = torch.tensor(sample.trajectory.action_logprobs, dtype=torch.float64)
+        old = torch.tensor(one.trajectory.action_logprobs, dtype=torch.float64)
         ratio = (chosen - old).exp()
-        loss = -torch.minimum(ratio * sample.advantage, ratio.clamp(0.8, 1.28) * sample.advantage)
+        loss = -torch.minimum(ratio * one.advantages, ratio.clamp(0.8, 1.28) * one.advantages)
         (loss.sum() / total).backward()
     expected = torch.cat([p.grad.flatten() for p in model.parameters()])
     assert (gradient(small_model, 60, batch) - expected).norm() / expected.norm() < 1e-6
@@ -62,7 +67,7 @@ def test_the_gradient_is_that_of_the_mean_over_tokens_of_the_plain_loss(small_mo
 def test_samples_without_advantage_count_in_the_mean_but_are_not_computed(small_model):
     model = small_model.to(torch.float64)
     batch = samples()
-    idle = [Sample(sample.trajectory, 0.0) for sample in samples(3)]
+    idle = [sample(one.trajectory, 0.0) for one in samples(3)]
     alone, beside = gradient(model, 10_000, batch), gradient(model, 10_000, batch + idle)
     share = sum(s.trained for s in batch) / sum(s.trained for s in batch + idle)
     assert (alone * share - beside).norm() / beside.norm() < 1e-6
@@ -71,7 +76,7 @@ def test_samples_without_advantage_count_in_the_mean_but_are_not_computed(small_
 def test_a_batch_without_any_advantage_moves_nothing(small_model):
     made = worker(small_model)
     before = [p.clone() for p in made.model.parameters()]
-    metrics = made.update([Sample(s.trajectory, 0.0) for s in samples(3)], ALGORITHM, 1)
+    metrics = made.update([sample(s.trajectory, 0.0) for s in samples(3)], ALGORITHM, 1)
     assert all(torch.equal(a, b) for a, b in zip(before, made.model.parameters(), strict=True))
     assert metrics["policy/grad_norm"] == 0.0
 
@@ -79,18 +84,18 @@ def test_a_batch_without_any_advantage_moves_nothing(small_model):
 def test_a_gradient_that_is_not_finite_is_skipped_and_counted(small_model):
     made = worker(small_model)
     before = [p.clone() for p in made.model.parameters()]
-    metrics = made.update([Sample(samples(1)[0].trajectory, float("nan"))], ALGORITHM, 1)
+    metrics = made.update([sample(samples(1)[0].trajectory, float("nan"))], ALGORITHM, 1)
     assert metrics["policy/skipped_updates"] == 1.0
     assert all(torch.equal(a, b) for a, b in zip(before, made.model.parameters(), strict=True))
 
 
 def test_positive_advantage_makes_the_sampled_tokens_likelier(small_model):
     made = worker(small_model, lr=1e-3)
-    good = [Sample(samples(1)[0].trajectory, 1.0)]
-    before = sum(made.logprobs(good))
+    good = [sample(samples(1)[0].trajectory, 1.0)]
+    before = made.logprobs(good).sum()
     for _ in range(3):
         made.update(good, ALGORITHM, 3)
-    assert sum(made.logprobs(good)) > before
+    assert made.logprobs(good).sum() > before
 
 
 def test_a_saved_state_continues_as_if_it_had_never_stopped(small_model, tmp_path):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from agent_rl.cli.main import main
 from agent_rl.rollout.store import read_trajectories
@@ -178,3 +179,19 @@ def test_an_interrupt_says_how_to_go_on(tmp_path):
     assert process.returncode == 130, output
     assert f"agent-rl train resume={run}" in output
     assert "Traceback" not in output
+
+
+@pytest.mark.slow
+def test_a_resumed_run_goes_on_with_the_value_model_as_it_was(tmp_path):
+    words = [*SIZE, "algorithm=ppo", "eval.tasks=0", "trainer.checkpoint_every=4"]
+    finish(*words, "trainer.steps=4", f"out={tmp_path / 'whole'}")
+    finish(*words, "trainer.steps=2", f"out={tmp_path / 'run'}")
+    finish(f"resume={tmp_path / 'run'}", "trainer.steps=4")
+    assert numbers(tmp_path / "run") == numbers(tmp_path / "whole")
+    assert tokens(tmp_path / "run") == tokens(tmp_path / "whole")
+    lasts = [tmp_path / name / "checkpoints" / "step_000004" for name in ("run", "whole")]
+    assert len({(last / "model.safetensors").read_bytes() for last in lasts}) == 1
+    ones, others = (torch.load(last / "value.pt", weights_only=True) for last in lasts)
+    assert ones["updates"] == others["updates"] == 8
+    for part in ("decoder", "head"):
+        assert all(torch.equal(ones[part][name], others[part][name]) for name in ones[part])

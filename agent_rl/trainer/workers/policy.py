@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -10,9 +11,14 @@ from transformers import PreTrainedModel
 
 from agent_rl.core.errors import UserError
 from agent_rl.models.packed import Packed, chosen_logprobs, entropies, pack, target_logits
-from agent_rl.trainer.algorithms.base import Algorithm
-from agent_rl.trainer.batches import Sample, micro_batches
+from agent_rl.trainer.algorithms import AlgorithmSettings, Batch, PolicyLoss, Tokens
+from agent_rl.trainer.algorithms.aggregation import weights
+from agent_rl.trainer.algorithms.kl import k3
+from agent_rl.trainer.algorithms.objective import objective
+from agent_rl.trainer.batches import Sample, micro_batches, noted, unlearned
+from agent_rl.trainer.mismatch import mismatch
 from agent_rl.trainer.optimizer import OptimizerSettings, apply, learning_rate, make_optimizer
+from agent_rl.trainer.workers.tokenwise import logprobs
 
 
 class PolicyWorker:
@@ -28,50 +34,68 @@ class PolicyWorker:
         self.micro_tokens = micro_tokens
         self.optimizer = make_optimizer(list(model.parameters()), optimizer)
         self.updates = 0
+        self.skipped = 0
 
-    def update(self, batch: Sequence[Sample], algorithm: Algorithm, updates: int) -> dict[str, float]:
+    def update(
+        self, batch: Sequence[Sample], algorithm: AlgorithmSettings, updates: int, measure: bool = False
+    ) -> dict[str, float]:
         """Take one optimizer step on a mini batch and return its metrics.
 
-        Every trained token of the mini batch weighs the same, so that micro batches change the loss by rounding only.
-        Samples whose advantage is 0 have no gradient; they are not computed, but count in the mean of the loss.
+        The weights of tokens are those of the whole mini batch, so that micro batches change the loss by rounding only.
+        Samples whose advantages are 0 have no gradient, unless the algorithm is `dense`; they are not computed, but
+        count in the mean of the loss. A loss or gradient that is not finite means no step; `skipped` counts those.
         Entropy, KL and clip fraction are means over the tokens that were computed, and absent when there were none.
 
         Args:
             batch: The mini batch.
-            algorithm: Gives the loss of each token.
+            algorithm: Gives the loss of each token, and its weight.
             updates: Optimizer steps of the whole run, for the schedule.
+            measure: Whether to say how far the log-probabilities are from the old ones, the engine's: the mismatch, if
+                nothing of the step has been learned yet.
         """
         trained = sum(sample.trained for sample in batch)
+        lengths, episodes = [sample.trained for sample in batch], [sample.episode for sample in batch]
+        factors, divisor = weights(algorithm.aggregation, lengths, episodes, algorithm.aggregation_tokens)
+        weighted = [
+            replace(sample, weight=factor)
+            for sample, factor in zip(_prepared(batch, algorithm.loss), factors.tolist(), strict=True)
+        ]
+        computed = [sample for sample in weighted if algorithm.dense or sample.advantages.any()]
         sums: dict[str, float] = defaultdict(float)
-        computed = [sample for sample in batch if sample.advantage]
+        gaps: list[Tensor] = []
         for micro in micro_batches(computed, self.micro_tokens):
-            self._backward(micro, algorithm, trained, sums)
-        seen = sums.pop("tokens", 0.0)
+            gaps.append(self._backward(micro, algorithm, divisor, sums))
+        seen, loss = sums.pop("tokens", 0.0), sums.pop("loss", 0.0)
         metrics = {
-            "policy/loss": sums.pop("loss", 0.0) / max(1, trained),
+            "policy/loss": loss / divisor,
             "policy/computed_share": seen / max(1, trained),
         }
         metrics |= {f"policy/{name}": value / seen for name, value in sums.items()}
+        if measure and gaps:
+            metrics |= mismatch(torch.cat(gaps))
         rate = learning_rate(self.settings, self.updates, updates)
-        norm = apply(self.optimizer, rate, self.settings.max_grad_norm) if computed else 0.0
+        norm = apply(self.optimizer, rate, self.settings.max_grad_norm, loss) if computed else 0.0
         self.updates += 1
+        self.skipped += norm is None
         return metrics | {
             "policy/lr": rate,
             "policy/grad_norm": norm or 0.0,
             "policy/skipped_updates": float(norm is None),
         }
 
-    def logprobs(self, batch: Sequence[Sample]) -> list[float]:
-        """Return the log-probabilities of the trained tokens of all samples, in order, without a gradient."""
-        with torch.no_grad():
-            packed = self._pack(batch)
-            values: list[float] = chosen_logprobs(target_logits(self.model, packed, self.temperature), packed).tolist()
-        return values
+    def logprobs(self, batch: Sequence[Sample]) -> Tensor:
+        """Return the log-probabilities of the trained tokens of all samples, in order, without a gradient, `[A]`."""
+        return logprobs(self.model, batch, self.micro_tokens, self.temperature)
+
+    def annotate(self, batch: Batch) -> Batch:
+        """Return the batch with the note `old`: the log-probabilities as they are before the step, `[A]`, float64."""
+        return batch.noted(old=self.logprobs(unlearned(batch)))
 
     def save(self, folder: Path) -> None:
         """Write the model in Hugging Face format and the optimizer's state into `folder`."""
         self.model.save_pretrained(folder)
-        torch.save({"optimizer": self.optimizer.state_dict(), "updates": self.updates}, folder / "trainer.pt")
+        state = {"optimizer": self.optimizer.state_dict(), "updates": self.updates, "skipped": self.skipped}
+        torch.save(state, folder / "trainer.pt")
 
     def load(self, folder: Path) -> None:
         """Restore the optimizer's state; the model has been loaded from the same folder.
@@ -82,33 +106,50 @@ class PolicyWorker:
         try:
             state = torch.load(folder / "trainer.pt", weights_only=True)
             self.optimizer.load_state_dict(state["optimizer"])
-            self.updates = state["updates"]
+            self.updates, self.skipped = state["updates"], state["skipped"]
         except Exception as error:
             raise UserError(
                 f"the trainer's state in {folder} cannot be read: {type(error).__name__}: {error}"
             ) from error
 
-    def _backward(self, micro: list[Sample], algorithm: Algorithm, trained: int, sums: dict[str, float]) -> None:
+    def _backward(
+        self, micro: list[Sample], algorithm: AlgorithmSettings, divisor: float, sums: dict[str, float]
+    ) -> Tensor:
+        """Add a micro batch to the gradient and to `sums`; return log p - log p_old of its tokens, `[A]`."""
         packed = self._pack(micro)
         logits = target_logits(self.model, packed, self.temperature)
-        logprobs = chosen_logprobs(logits, packed)
-        old = logprobs.new_tensor([p for sample in micro for p in sample.trajectory.action_logprobs])
-        advantages = logprobs.new_tensor([sample.advantage for sample in micro for _ in range(sample.trained)])
-        result = algorithm.loss(logprobs, old, advantages)
-        (result.loss.sum() / trained).backward()
+        tokens = _tokens(micro, chosen_logprobs(logits, packed))
+        entropy = entropies(logits) if algorithm.entropy else None
+        result = objective(algorithm, tokens, entropy)
+        factors = tokens.logprobs.new_tensor([sample.weight for sample in micro for _ in range(sample.trained)])
+        loss = (result.loss * factors).sum()
+        (loss / divisor).backward()
         with torch.no_grad():
-            gap = old - logprobs
-            sums["tokens"] += len(old)
-            sums["loss"] += float(result.loss.sum())
-            sums["entropy"] += float(entropies(logits).sum())
-            sums["kl"] += float(_k3(gap).sum())
+            gap = tokens.old_logprobs - tokens.logprobs
+            sums["tokens"] += len(gap)
+            sums["loss"] += float(loss)
+            sums["entropy"] += float((entropies(logits) if entropy is None else entropy).sum())
+            sums["kl"] += float(k3(gap).sum())
             sums["clip_fraction"] += float(result.clipped.sum())
+        return -gap
 
     def _pack(self, samples: Sequence[Sample]) -> Packed:
         packed = pack([(sample.trajectory.tokens, sample.trajectory.loss_mask) for sample in samples])
         return packed.to(self.model.device)
 
 
-def _k3(gap: Tensor) -> Tensor:
-    """Estimate KL(old | new) from samples of the old: `exp(-gap) - 1 + gap` with `gap = log old - log new`."""
-    return torch.expm1(-gap) + gap
+def _prepared(batch: Sequence[Sample], loss: PolicyLoss) -> list[Sample]:
+    """Return the samples with what the loss computes from all tokens of the mini batch."""
+    old, advantages = [sample.old_logprobs for sample in batch], [sample.advantages for sample in batch]
+    return noted(batch, loss.prepare(torch.cat(old), torch.cat(advantages)) if batch else {})
+
+
+def _tokens(micro: Sequence[Sample], logprobs: Tensor) -> Tokens:
+    """Return the trained tokens of a micro batch, in the precision of the model's log-probabilities."""
+    return Tokens(
+        logprobs=logprobs,
+        old_logprobs=torch.cat([sample.old_logprobs for sample in micro]).to(logprobs),
+        advantages=torch.cat([sample.advantages for sample in micro]).to(logprobs),
+        lengths=[sample.trained for sample in micro],
+        notes={name: torch.cat([sample.notes[name] for sample in micro]).to(logprobs) for name in micro[0].notes},
+    )

@@ -1,0 +1,106 @@
+"""The value worker: a model that says, before each sampled token, what reward is still to come."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import Linear
+from transformers import PreTrainedModel
+
+from agent_rl.core.errors import UserError
+from agent_rl.models.packed import hidden, pack
+from agent_rl.trainer.algorithms import Batch
+from agent_rl.trainer.algorithms.values import ValueSettings, explained_variance, value_loss
+from agent_rl.trainer.batches import Sample, micro_batches, unlearned
+from agent_rl.trainer.optimizer import apply, learning_rate, make_optimizer
+from agent_rl.trainer.workers.tokenwise import each_token
+
+_STATE = "value.pt"
+
+
+class ValueWorker:
+    """Notes `values`, and learns `returns`.
+
+    The head begins at zero: every value is 0 then, so that the first advantages are the returns themselves, without the
+    noise of a random head, and nothing random is needed for a run to be the same again.
+    """
+
+    def __init__(self, model: PreTrainedModel, settings: ValueSettings, micro_tokens: int) -> None:
+        """Train the decoder of `model` and a head with micro batches of at most `micro_tokens` tokens."""
+        self.decoder = model.get_decoder()
+        precision = torch.promote_types(model.dtype, torch.float32)
+        self.head = Linear(model.config.get_text_config().hidden_size, 1, device=model.device, dtype=precision)
+        torch.nn.init.zeros_(self.head.weight)
+        torch.nn.init.zeros_(self.head.bias)
+        self.settings = settings
+        self.micro_tokens = micro_tokens
+        parameters = [*self.decoder.parameters(), *self.head.parameters()]
+        self.optimizer = make_optimizer(parameters, settings.optimizer)
+        self.updates = 0
+        self.skipped = 0
+
+    def annotate(self, batch: Batch) -> Batch:
+        """Return the batch with the note `values`: the value before each trained token, `[A]`, float64."""
+        return batch.noted(values=each_token(self._values, unlearned(batch), self.micro_tokens))
+
+    def update(self, batch: Sequence[Sample], updates: int) -> dict[str, float]:
+        """Take one optimizer step on a mini batch and return its metrics.
+
+        The loss is the mean over the tokens of the mini batch; the explained variance is that of the values before.
+
+        Args:
+            batch: The mini batch, with the notes `values` and `returns`.
+            updates: Optimizer steps of the whole run, for the schedule.
+        """
+        trained, loss = sum(sample.trained for sample in batch), 0.0
+        for micro in micro_batches(batch, self.micro_tokens):
+            values = self._values(micro)
+            old, returns = (_note(micro, name).to(values) for name in ("values", "returns"))
+            part = value_loss(values, old, returns, self.settings.clip).sum() / trained
+            part.backward()
+            loss += float(part.detach())
+        rate = learning_rate(self.settings.optimizer, self.updates, updates)
+        norm = apply(self.optimizer, rate, self.settings.optimizer.max_grad_norm, loss)
+        self.updates += 1
+        self.skipped += norm is None
+        explained = explained_variance(_note(batch, "values"), _note(batch, "returns"))
+        return {
+            "value/loss": loss,
+            "value/lr": rate,
+            "value/grad_norm": norm or 0.0,
+            "value/skipped_updates": float(norm is None),
+        } | ({} if explained is None else {"value/explained_variance": explained})
+
+    def save(self, folder: Path) -> None:
+        """Write the model and the optimizer's state into `folder`."""
+        state = {"decoder": self.decoder.state_dict(), "head": self.head.state_dict()}
+        state |= {"optimizer": self.optimizer.state_dict(), "updates": self.updates, "skipped": self.skipped}
+        torch.save(state, folder / _STATE)
+
+    def load(self, folder: Path) -> None:
+        """Restore what was saved.
+
+        Raises:
+            UserError: It is missing or damaged.
+        """
+        try:
+            state = torch.load(folder / _STATE, weights_only=True, map_location=self.head.weight.device)
+            self.decoder.load_state_dict(state["decoder"])
+            self.head.load_state_dict(state["head"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.updates, self.skipped = state["updates"], state["skipped"]
+        except Exception as error:
+            told = f"{type(error).__name__}: {error}"
+            raise UserError(f"the value model's state in {folder} cannot be read: {told}") from error
+
+    def _values(self, batch: Sequence[Sample]) -> Tensor:
+        """Return the value before each trained token, `[A]`, with a gradient."""
+        packed = pack([(sample.trajectory.tokens, sample.trajectory.loss_mask) for sample in batch])
+        states = hidden(self.decoder, packed.to(self.head.weight.device))
+        values: Tensor = self.head(states.to(self.head.weight.dtype))[:, 0]
+        return values
+
+
+def _note(batch: Sequence[Sample], name: str) -> Tensor:
+    return torch.cat([sample.notes[name] for sample in batch])
