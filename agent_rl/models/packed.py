@@ -6,6 +6,7 @@ there. It is exact, for what a causal model computes at a token depends on the t
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -95,7 +96,11 @@ def common(one: Sequence[int], other: Sequence[int]) -> int:
 
 
 def predict(
-    model: PreTrainedModel, packed: Packed, temperature: float = 1.0, entropy_gradient: bool = False, at_once: int | None = None
+    model: PreTrainedModel,
+    packed: Packed,
+    temperature: float = 1.0,
+    entropy_gradient: bool = False,
+    at_once: int | None = None,
 ) -> Predicted:
     """Return what `model` says of the trained tokens, the logits divided by `temperature`.
 
@@ -163,7 +168,7 @@ class _Tree:
         In the order of their tokens, sequences that share a beginning are neighbours.
         """
         order = sorted(range(len(sequences)), key=lambda i: list(sequences[i]))
-        shared = [common(sequences[i], sequences[j]) for i, j in zip(order, order[1:], strict=False)]
+        shared = [common(sequences[i], sequences[j]) for i, j in pairwise(order)]
         places: list[list[int]] = [[] for _ in sequences]
         rows: list[int] = []
         path: list[tuple[int, int]] = []  # the runs that the last sequence consists of, and where in it they end

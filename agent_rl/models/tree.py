@@ -12,7 +12,7 @@ import importlib.util
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, lru_cache
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -61,9 +61,7 @@ class _JoinedSums(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(
-        ctx: Any, query: Tensor, key: Tensor, value: Tensor, scaling: float | None, tree: list[Run]
-    ) -> Tensor:
+    def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, scaling: float | None, tree: list[Run]) -> Tensor:
         _, heads, time, width = query.shape
         mixed = query.new_empty(1, time, heads, width).transpose(1, 2)
         sums = query.new_empty(1, time, heads, dtype=torch.promote_types(query.dtype, torch.float32)).transpose(1, 2)
@@ -82,7 +80,7 @@ class _JoinedSums(torch.autograd.Function):
         return mixed
 
     @staticmethod
-    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
+    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         query, key, value, mixed, sums = ctx.saved_tensors
         grads = [torch.zeros_like(one) for one in (query, key, value)]
@@ -136,9 +134,7 @@ def _where(tree: tuple[Run, ...], device: torch.device) -> _Where:
     paths = list(_paths(tree))
     own = [run.end - run.begin for run in tree]
     seen = [sum(run.end - run.begin for run in path) for path in paths]
-    queries, keys = (
-        torch.tensor([0, *accumulate(one)], dtype=torch.int32, device=device) for one in (own, seen)
-    )
+    queries, keys = (torch.tensor([0, *accumulate(one)], dtype=torch.int32, device=device) for one in (own, seen))
     places = [place for path in paths for run in path for place in range(run.begin, run.end)]
     shared = torch.tensor(places, device=device) if seen != own else None
     return _Where(queries, keys, max(own), max(seen), shared)
@@ -148,7 +144,7 @@ def _where(tree: tuple[Run, ...], device: torch.device) -> _Where:
 def _ragged() -> Ragged:
     """Return flash-attn's kernel where that is installed, else torch's."""
     if importlib.util.find_spec("flash_attn") is not None:
-        from flash_attn import flash_attn_varlen_func
+        from flash_attn import flash_attn_varlen_func  # type: ignore[import-not-found]
 
         return lambda q, k, v, at_q, at_k, most_q, most_k, scaling: flash_attn_varlen_func(
             q, k, v, at_q, at_k, most_q, most_k, softmax_scale=scaling, causal=True
@@ -157,15 +153,22 @@ def _ragged() -> Ragged:
 
 
 def torch_ragged(
-    query: Tensor, key: Tensor, value: Tensor, at_q: Tensor, at_k: Tensor, most_q: int, most_k: int, scaling: float | None
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    at_q: Tensor,
+    at_k: Tensor,
+    most_q: int,
+    most_k: int,
+    scaling: float | None,
 ) -> Tensor:
     """Attend with torch's kernel for ragged sequences, a `Ragged`."""
     from torch.nn.attention.varlen import varlen_attn
 
-    mixed: Tensor = varlen_attn(
+    mixed = varlen_attn(
         query, key, value, at_q, at_k, most_q, most_k, scale=scaling, window_size=(-1, 0), enable_gqa=True
     )
-    return mixed
+    return cast(Tensor, mixed)  # it is a pair when more is asked for
 
 
 def run_by_run(query: Tensor, key: Tensor, value: Tensor, scaling: float | None, tree: list[Run]) -> Tensor:

@@ -28,7 +28,7 @@ def sequences(seed: int = 0) -> list[tuple[list[int], list[bool]]]:
 
 
 def shared(seed: int = 0) -> list[tuple[list[int], list[bool]]]:
-    """Return sequences of two prompts that begin alike: some go on alike, one ends with its prompt, two are the same."""
+    """Return sequences of two prompts that begin alike: some go on alike, one ends with its prompt, two are equal."""
     generator = torch.Generator().manual_seed(seed)
 
     def words(count: int) -> list[int]:
@@ -37,7 +37,15 @@ def shared(seed: int = 0) -> list[tuple[list[int], list[bool]]]:
     first = words(20)
     prompts = [first + words(18), first + words(25)]
     turn = words(17)
-    ends = [(0, words(9)), (1, words(5)), (0, turn + words(30)), (0, []), (1, words(40)), (0, turn + words(3)), (0, turn)]
+    ends = [
+        (0, words(9)),
+        (1, words(5)),
+        (0, turn + words(30)),
+        (0, []),
+        (1, words(40)),
+        (0, turn + words(3)),
+        (0, turn),
+    ]
     rows = [(prompts[which] + end, len(prompts[which])) for which, end in [*ends, ends[0]]]
     return [(row, [i >= size and i % 3 != 1 for i in range(len(row))]) for row, size in rows]
 
@@ -98,7 +106,8 @@ def test_each_token_stands_behind_those_before_it(rows, worth):
 @pytest.mark.parametrize("at_once", [1, 5, 1000])
 def test_logits_in_chunks_give_the_same(model, at_once):
     whole, parts = (
-        torch.cat(predict(model, pack(shared()), 0.7, entropy_gradient=True, at_once=count)) for count in (None, at_once)
+        torch.cat(predict(model, pack(shared()), 0.7, entropy_gradient=True, at_once=count))
+        for count in (None, at_once)
     )
     assert (whole - parts).abs().max() < 1e-5
     expected = gradient(model, whole)

@@ -55,7 +55,9 @@ def masked(query, key, value, scaling, segments, behind):
     share = query.shape[1] // key.shape[1]
     key, value = (one.repeat_interleave(share, 1) for one in (key, value))
     scores = query @ key.transpose(2, 3) * (scaling or query.shape[-1] ** -0.5)
-    return (scores.masked_fill(~(seen & seen.new_ones(seen.shape).tril()), -torch.inf).softmax(-1) @ value).transpose(1, 2)
+    return (scores.masked_fill(~(seen & seen.new_ones(seen.shape).tril()), -torch.inf).softmax(-1) @ value).transpose(
+        1, 2
+    )
 
 
 def given(segments, dtype, heads: int = 4, shared: int = 2, width: int = 16):
