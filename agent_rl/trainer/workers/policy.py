@@ -10,7 +10,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from agent_rl.core.errors import UserError
-from agent_rl.models.packed import Packed, chosen_logprobs, entropies, pack, target_logits
+from agent_rl.models.packed import Packed, pack, predict
 from agent_rl.trainer.algorithms import AlgorithmSettings, Batch, PolicyLoss, Tokens
 from agent_rl.trainer.algorithms.aggregation import weights
 from agent_rl.trainer.algorithms.kl import k3
@@ -117,10 +117,9 @@ class PolicyWorker:
     ) -> Tensor:
         """Add a micro batch to the gradient and to `sums`; return log p - log p_old of its tokens, `[A]`."""
         packed = self._pack(micro)
-        logits = target_logits(self.model, packed, self.temperature)
-        tokens = _tokens(micro, chosen_logprobs(logits, packed))
-        entropy = entropies(logits) if algorithm.entropy else None
-        result = objective(algorithm, tokens, entropy)
+        logprobs, entropies = predict(self.model, packed, self.temperature, entropy_gradient=algorithm.entropy > 0)
+        tokens = _tokens(micro, logprobs)
+        result = objective(algorithm, tokens, entropies if algorithm.entropy else None)
         factors = tokens.logprobs.new_tensor([sample.weight for sample in micro for _ in range(sample.trained)])
         loss = (result.loss * factors).sum()
         (loss / divisor).backward()
@@ -128,7 +127,7 @@ class PolicyWorker:
             gap = tokens.old_logprobs - tokens.logprobs
             sums["tokens"] += len(gap)
             sums["loss"] += float(loss)
-            sums["entropy"] += float((entropies(logits) if entropy is None else entropy).sum())
+            sums["entropy"] += float(entropies.sum())
             sums["kl"] += float(k3(gap).sum())
             sums["clip_fraction"] += float(result.clipped.sum())
         return -gap
