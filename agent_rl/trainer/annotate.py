@@ -10,7 +10,7 @@ from agent_rl.trainer.batches import Sample
 from agent_rl.trainer.checkpoints import Worker
 from agent_rl.trainer.mismatch import mismatch
 from agent_rl.trainer.settings import TrainConfig
-from agent_rl.trainer.workers import PolicyWorker, ReferenceWorker, ValueWorker
+from agent_rl.trainer.workers import ReferenceWorker, ValueWorker
 
 
 class Annotator(Protocol):
@@ -38,18 +38,16 @@ def make_learners(config: TrainConfig) -> list[Learner]:
     return made
 
 
-def make_annotators(config: TrainConfig, policy: PolicyWorker, learners: Sequence[Learner]) -> list[Annotator]:
-    """Return the workers that note what the algorithm needs.
+def make_references(config: TrainConfig) -> list[Annotator]:
+    """Return the workers that the algorithm needs and that never learn.
 
     The reference is the run's first model, also in a run that is resumed from a later one.
     """
-    needs, made = config.algorithm.needs, list[Annotator]()
-    if "old" in needs:
-        made.append(policy)
-    if "reference" in needs:
+    made: list[Annotator] = []
+    if "reference" in config.algorithm.needs:
         first = load_model(config.model)[0]
         made.append(ReferenceWorker(first, config.trainer.micro_tokens, config.sampling.temperature))
-    return [*made, *learners]
+    return made
 
 
 def annotate(batch: Batch, annotators: Sequence[Annotator]) -> Batch:

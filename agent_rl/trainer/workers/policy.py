@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from agent_rl.core.errors import UserError
 from agent_rl.models.packed import Packed, pack, predict
@@ -18,6 +18,7 @@ from agent_rl.trainer.algorithms.objective import objective
 from agent_rl.trainer.batches import Sample, micro_batches, noted, unlearned
 from agent_rl.trainer.mismatch import mismatch
 from agent_rl.trainer.optimizer import OptimizerSettings, apply, learning_rate, make_optimizer
+from agent_rl.trainer.weights import PolicyWeights
 from agent_rl.trainer.workers.tokenwise import logprobs
 
 
@@ -90,6 +91,11 @@ class PolicyWorker:
     def annotate(self, batch: Batch) -> Batch:
         """Return the batch with the note `old`: the log-probabilities as they are before the step, `[A]`, float64."""
         return batch.noted(old=self.logprobs(unlearned(batch)))
+
+    def weights(self, version: int, tokenizer: PreTrainedTokenizerBase | None = None) -> PolicyWeights:
+        """Return the weights as they are now, as `version`, for the engine."""
+        updates = self.updates
+        return PolicyWeights(version, self.model, tokenizer, lambda: self.updates == updates)
 
     def save(self, folder: Path) -> None:
         """Write the model in Hugging Face format and the optimizer's state into `folder`."""
