@@ -97,8 +97,8 @@ def policy_gradient(model, dtype, micro_tokens: int, algorithm: AlgorithmSetting
 def value_gradient(model, dtype, micro_tokens: int) -> torch.Tensor:
     settings = ValueSettings(clip=None, optimizer=ValueOptimizerSettings(**PLAIN))
     made = ValueWorker(of_type(model, dtype), settings, micro_tokens)
-    made.head.to(dtype)
-    torch.nn.init.normal_(made.head.weight, generator=torch.Generator().manual_seed(2))
+    made.model.head.to(dtype)
+    torch.nn.init.normal_(made.model.head.weight, generator=torch.Generator().manual_seed(2))
     made.update(learned(), 1)
     return first_moments(made.optimizer)
 
@@ -125,8 +125,8 @@ def test_notes_are_those_of_each_sequence_alone(tiny_model, dtype, tolerance, mi
         policy = PolicyWorker(of_type(tiny_model, dtype), OptimizerSettings(), size, 0.7)
         reference = ReferenceWorker(of_type(tiny_model, dtype), size, 0.7)
         value = ValueWorker(of_type(tiny_model, dtype), ValueSettings(), size)
-        value.head.to(dtype)
-        torch.nn.init.normal_(value.head.weight, generator=torch.Generator().manual_seed(2))
+        value.model.head.to(dtype)
+        torch.nn.init.normal_(value.model.head.weight, generator=torch.Generator().manual_seed(2))
         noted = batch()
         for worker in (policy, reference, value):
             noted = worker.annotate(noted)
