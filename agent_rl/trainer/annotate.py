@@ -3,10 +3,6 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from transformers import PreTrainedModel
-
-from agent_rl.core.seeds import derive
-from agent_rl.models.lora import add_adapters
 from agent_rl.trainer.algorithms import Batch
 from agent_rl.trainer.algorithms.kl import k3
 from agent_rl.trainer.batches import Sample
@@ -33,14 +29,6 @@ class Learner(Annotator, Worker, Protocol):
         ...
 
 
-def make_policy(config: TrainConfig, model: PreTrainedModel) -> PolicyWorker:
-    """Return the worker of the policy, which learns `model` or the adapters that it gets here."""
-    if config.lora is not None:
-        add_adapters(model, config.lora, derive(config.seed, "lora"))
-    micro_tokens, temperature = config.trainer.micro_tokens, config.sampling.temperature
-    return PolicyWorker(model, config.optimizer, micro_tokens, temperature, config.worker)
-
-
 def make_learners(config: TrainConfig) -> list[Learner]:
     """Return the workers that the algorithm needs and that learn, as they are before the first step."""
     made: list[Learner] = []
@@ -51,20 +39,18 @@ def make_learners(config: TrainConfig) -> list[Learner]:
     return made
 
 
-def make_annotators(config: TrainConfig, policy: PolicyWorker, learners: Sequence[Learner]) -> list[Annotator]:
-    """Return the workers that note what the algorithm needs.
+def make_references(config: TrainConfig, policy: PolicyWorker | None) -> list[Annotator]:
+    """Return the workers that the algorithm needs and that never learn.
 
-    The reference is the run's first model, also in a run that is resumed from a later one.
+    The reference is the run's first model, also in a run that is resumed from a later one: where the policy learns
+    adapters, and lives here too, itself without them.
     """
-    needs, made = config.algorithm.needs, list[Annotator]()
-    if "old" in needs:
-        made.append(policy)
-    if "reference" in needs and config.lora is not None:
-        made.append(AdaptedReference(policy))
-    elif "reference" in needs:
-        first, _ = load_for_ranks(config.model)
-        made.append(ReferenceWorker(first, config.trainer.micro_tokens, config.sampling.temperature, config.worker))
-    return [*made, *learners]
+    if "reference" not in config.algorithm.needs:
+        return []
+    if config.lora is not None and policy is not None:
+        return [AdaptedReference(policy)]
+    first, _ = load_for_ranks(config.model)
+    return [ReferenceWorker(first, config.trainer.micro_tokens, config.sampling.temperature, config.worker)]
 
 
 def annotate(batch: Batch, annotators: Sequence[Annotator]) -> Batch:

@@ -11,14 +11,13 @@ from agent_rl.evaluation.harness import mean
 from agent_rl.rollout.feed import Rollout
 from agent_rl.rollout.manager import RolloutManager
 from agent_rl.trainer.algorithms import make_batch
-from agent_rl.trainer.annotate import Annotator, Learner, annotate, noted_metrics
+from agent_rl.trainer.annotate import annotate, noted_metrics
 from agent_rl.trainer.batches import Sample, mini_batches, samples
-from agent_rl.trainer.checkpoints import Worker
 from agent_rl.trainer.metrics import peak_memory_mb, rollout_metrics
 from agent_rl.trainer.mismatch import Alarm
 from agent_rl.trainer.recorder import Recorder
 from agent_rl.trainer.settings import TrainConfig
-from agent_rl.trainer.workers import PolicyWorker
+from agent_rl.trainer.team import Team
 
 
 @dataclass
@@ -28,16 +27,9 @@ class Loop:
     config: TrainConfig
     tasks: TaskSet
     rollouts: RolloutManager
-    policy: PolicyWorker
-    learners: list[Learner]
-    annotators: list[Annotator]
+    team: Team
     recorder: Recorder
     clock: "Clock" = field(init=False)
-
-    @property
-    def workers(self) -> list[Worker]:
-        """All that learn."""
-        return [self.policy, *self.learners]
 
     def run(self, first: int) -> None:
         """Train from step `first` (counted from 0) to the last."""
@@ -48,15 +40,15 @@ class Loop:
                 rollout = self.rollouts.next(self.recorder.console.progress)
             with self.clock.phase("update"):
                 algorithm, limits = self.config.algorithm, self.config.rollout.limits
-                noted = annotate(make_batch(rollout.groups), self.annotators)
+                noted = annotate(make_batch(rollout.groups), self.team.annotators)
                 episodes = algorithm.settle(noted, limits.episode_tokens)
                 batch = samples(episodes, algorithm.advantage.advantages(episodes))
                 metrics = self._update(step, batch) | noted_metrics(episodes)
                 alarm.check(step + 1, metrics)
             with self.clock.phase("weights"):
-                self.rollouts.update_weights(self.recorder.weights(step + 1, self.policy))
+                self.rollouts.update_weights(self.recorder.weights(step + 1, self.team.policy))
             with self.clock.phase("record"):
-                checkpoint = self.recorder.prepare(step + 1, rollout, self.workers, self.rollouts.feed_state())
+                checkpoint = self.recorder.prepare(step + 1, rollout, self.team.workers, self.rollouts.feed_state())
             self.recorder.commit(
                 step + 1, self._metrics(step, rollout, batch) | metrics | self.clock.metrics(batch), checkpoint
             )
@@ -71,7 +63,7 @@ class Loop:
         trainer = self.config.trainer
         parts = mini_batches(batch, trainer.mini_batches)
         each = [self._learn(step, part, first=part is parts[0]) for part in parts]
-        skipped = sum(worker.skipped for worker in self.workers)
+        skipped = sum(worker.skipped for worker in self.team.workers)
         if skipped > trainer.skipped_budget:
             raise UserError(
                 f"{skipped} updates had a loss or gradient that is not finite, more than "
@@ -85,11 +77,11 @@ class Loop:
         algorithm, waits = self.config.algorithm, self.config.policy_waits
         steps, each = self.config.trainer.steps, self.config.trainer.mini_batches
         metrics: dict[str, float] = {}
-        for worker in self.learners:
+        for worker in self.team.learners:
             metrics |= worker.update(part, steps * each)
         if step >= waits:
             compares = first and "old" not in algorithm.needs  # else engine and trainer have been compared already
-            metrics |= self.policy.update(part, algorithm, (steps - waits) * each, measure=compares)
+            metrics |= self.team.policy.update(part, algorithm, (steps - waits) * each, measure=compares)
         return metrics
 
     def _metrics(self, step: int, rollout: Rollout, batch: list[Sample]) -> dict[str, float]:

@@ -9,6 +9,7 @@ from transformers import PreTrainedTokenizerBase
 from agent_rl.core.files import read_json, write_json_atomic
 from agent_rl.envs.base import AgentEnv
 from agent_rl.evaluation.harness import evaluate
+from agent_rl.rollout.engines.base import Weights
 from agent_rl.rollout.feed import Rollout
 from agent_rl.rollout.manager import RolloutManager
 from agent_rl.rollout.store import write_trajectories
@@ -19,8 +20,7 @@ from agent_rl.tracking.run_folder import RunFolder
 from agent_rl.trainer.checkpoints import Worker, commit_checkpoint, prepare_checkpoint
 from agent_rl.trainer.metrics import peak_memory_mb
 from agent_rl.trainer.settings import TrainConfig
-from agent_rl.trainer.weights import PolicyWeights
-from agent_rl.trainer.workers import PolicyWorker
+from agent_rl.trainer.team import Policy
 
 
 class Recorder:
@@ -40,10 +40,9 @@ class Recorder:
         self._config, self._folder, self._trackers = config, folder, trackers
         self._tokenizer, self._env = tokenizer, env
 
-    def weights(self, version: int, policy: PolicyWorker) -> PolicyWeights:
+    def weights(self, version: int, policy: Policy) -> Weights:
         """Return the policy's weights as `version`, for the engine."""
-        updates = policy.updates
-        return PolicyWeights(version, policy.model, self._tokenizer, lambda: policy.updates == updates)
+        return policy.weights(version, self._tokenizer)
 
     def prepare(self, step: int, rollout: Rollout, workers: Sequence[Worker], feed: dict[str, Any]) -> Path | None:
         """Write the trajectories of a step and, when one is due, its checkpoint beside its place."""

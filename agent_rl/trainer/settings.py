@@ -29,6 +29,7 @@ from agent_rl.tools.settings import ToolsSettings
 from agent_rl.tracking import TRACKERS
 from agent_rl.trainer.algorithms import AlgorithmSettings
 from agent_rl.trainer.algorithms.values import ValueSettings
+from agent_rl.trainer.cluster.settings import InlineSettings, RaySettings
 from agent_rl.trainer.optimizer import OptimizerSettings
 from agent_rl.trainer.worker_settings import WorkerSettings
 
@@ -74,13 +75,6 @@ def _or_default(given: object) -> object:
     return {} if given is None else given
 
 
-class ClusterSettings(Settings):
-    """Where the workers live."""
-
-    name: Literal["inline"] = "inline"
-    """`inline`: in this process, where breakpoints work."""
-
-
 class TrainConfig(Settings):
     """Everything `agent-rl train` reads."""
 
@@ -94,7 +88,7 @@ class TrainConfig(Settings):
         EmbeddedSettings()
     )
     """What generates."""
-    cluster: ClusterSettings = ClusterSettings()
+    cluster: Annotated[InlineSettings | RaySettings, Field(discriminator="name")] = InlineSettings()
     """Where the workers live."""
     renderer: RendererSettings = RendererSettings()
     """How messages become tokens."""
@@ -157,6 +151,21 @@ class TrainConfig(Settings):
         """Refuse a rollout in which the engine would wait for episodes that wait for the engine."""
         if self.rollout.mode == "sync":  # in the others no engine is deterministic
             check_concurrency(self.engine, self.rollout, max(self.algorithm.samples, self.eval.samples))
+        return self
+
+    @model_validator(mode="after")
+    def _workers_fit(self) -> "TrainConfig":
+        """Refuse what the cluster is told of workers and devices that the run does not have."""
+        if not isinstance(self.cluster, RaySettings):
+            return self
+        there = {"learners": self.value is not None, "reference": "reference" in self.algorithm.needs}
+        if unread := [name for name in self.cluster.apart if not there[name]]:
+            raise ValueError(f"cluster.apart={unread[0]} has no effect with algorithm={self.algorithm.name}")
+        device, gpus = self.model.device, self.cluster.gpus_per_rank
+        if ":" in device:
+            raise ValueError(f"model.device={device} has no effect with cluster=ray, which chooses among the GPUs")
+        if gpus is not None and (gpus > 0) == (device == "cpu") and device != "auto":
+            raise ValueError(f"cluster.gpus_per_rank={gpus:g} does not go with model.device={device}")
         return self
 
     @property

@@ -13,11 +13,12 @@ from agent_rl.core.trajectory import Group
 from agent_rl.trainer.algorithms import LOSSES, AlgorithmSettings, Batch, make_batch
 from agent_rl.trainer.algorithms.correction import CorrectionSettings
 from agent_rl.trainer.algorithms.kl import KlSettings
-from agent_rl.trainer.annotate import annotate, make_annotators, make_learners, noted_metrics
+from agent_rl.trainer.annotate import annotate, make_learners, make_references, noted_metrics
 from agent_rl.trainer.batches import samples
 from agent_rl.trainer.mismatch import Alarm, mismatch
 from agent_rl.trainer.optimizer import OptimizerSettings
 from agent_rl.trainer.settings import TrainConfig
+from agent_rl.trainer.team import notes_of
 from agent_rl.trainer.workers import PolicyWorker, ReferenceWorker, ValueWorker
 
 from .conftest import trajectory
@@ -85,7 +86,9 @@ def test_the_reference_stays_the_first_model(small_model):
 )
 def test_only_workers_that_are_needed_are_made(small_model, settings, expected):
     config = TrainConfig(algorithm=AlgorithmSettings(**settings))
-    assert [type(worker) for worker in make_annotators(config, policy(small_model), make_learners(config))] == expected
+    learner = policy(small_model)
+    made = notes_of(config, learner, make_references(config, learner), make_learners(config))
+    assert [type(worker) for worker in made] == expected
 
 
 ALGORITHMS = {name: AlgorithmSettings(loss={"name": name}, aggregation="sequence") for name in LOSSES} | {

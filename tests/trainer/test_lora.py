@@ -13,9 +13,10 @@ from agent_rl.core.errors import UserError
 from agent_rl.models.loading import load_model
 from agent_rl.models.settings import ModelSettings
 from agent_rl.models.weights import adapter_parameters
-from agent_rl.trainer.annotate import make_annotators, make_policy
+from agent_rl.trainer.annotate import make_references
 from agent_rl.trainer.plan import explain
 from agent_rl.trainer.settings import TrainConfig
+from agent_rl.trainer.team import make_policy
 from agent_rl.trainer.workers import AdaptedReference
 
 SIZE = ["trainer.tasks=2", "algorithm.samples=4", "eval.tasks=0", "rollout.limits.turns=2", "lora.rank=4"]
@@ -28,8 +29,8 @@ def train(*words: str) -> TrainConfig:
 
 def test_the_reference_is_the_policy_without_them():
     config = train(*SIZE, KL)
-    policy = make_policy(config, load_model(config.model)[0])
-    (reference,) = make_annotators(config, policy, [])
+    policy = make_policy(config, None)
+    (reference,) = make_references(config, policy)
     assert isinstance(reference, AdaptedReference) and reference.policy is policy
     moments = {id(parameter) for group in policy.optimizer.param_groups for parameter in group["params"]}
     assert moments == {id(parameter) for parameter in adapter_parameters(policy.model).values()}

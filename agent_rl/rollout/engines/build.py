@@ -26,7 +26,7 @@ class Placement:
         model: What it generates with.
         folder: For the logs and weights of servers.
         mode: The rollout's mode.
-        policy: The model in this process that is trained; None where nothing is.
+        policy: The model in this process that is trained; None where none is.
     """
 
     model: ModelSettings
@@ -38,7 +38,8 @@ class Placement:
 def make_engine(settings: EmbeddedSettings | SglangSettings, placement: Placement) -> Engine:
     """Return the engine that `settings` describe; it is started later.
 
-    With mode `async` the embedded engine generates with a copy of the policy, which the trainer changes meanwhile.
+    The embedded engine generates with the policy itself where that is in this process, but with mode `async` with a
+    copy, for the trainer changes it meanwhile.
 
     Raises:
         UserError: The model cannot be loaded.
@@ -46,13 +47,10 @@ def make_engine(settings: EmbeddedSettings | SglangSettings, placement: Placemen
     if isinstance(settings, SglangSettings):
         return _sglang(settings, placement)
     model = placement.policy or load_model(placement.model)[0]
-    overlapping = placement.mode == "async"
-    return EmbeddedEngine(
-        copy.deepcopy(model) if overlapping else model,
-        settings,
-        shared=not overlapping,
-        sync=placement.mode == "sync",
-    )
+    shared = placement.policy is not None and placement.mode != "async"
+    if placement.policy is not None and not shared:
+        model = copy.deepcopy(model)
+    return EmbeddedEngine(model, settings, shared=shared, sync=placement.mode == "sync")
 
 
 def check_limits(settings: EmbeddedSettings | SglangSettings, model: ModelSettings, limits: Limits) -> None:

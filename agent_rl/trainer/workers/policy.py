@@ -7,10 +7,10 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from agent_rl.models.lora import load_adapters, save_adapters
-from agent_rl.models.packed import Packed, chosen_logprobs, entropies, pack, target_logits
+from agent_rl.models.packed import Packed, pack, predict
 from agent_rl.models.weights import adapter_parameters, whole
 from agent_rl.trainer.algorithms import AlgorithmSettings, Batch, PolicyLoss, Tokens
 from agent_rl.trainer.algorithms.aggregation import weights
@@ -22,7 +22,7 @@ from agent_rl.trainer.optimizer import OptimizerSettings, apply, learning_rate, 
 from agent_rl.trainer.ranks import IDLE, Ranks
 from agent_rl.trainer.sharding import prepare, through
 from agent_rl.trainer.states import load_state, save_state
-from agent_rl.trainer.weights import export
+from agent_rl.trainer.weights import PolicyWeights, export
 from agent_rl.trainer.worker_settings import WorkerSettings
 from agent_rl.trainer.workers.tokenwise import logprobs
 
@@ -112,6 +112,11 @@ class PolicyWorker:
         """Return the batch with the note `old`: the log-probabilities as they are before the step, `[A]`, float64."""
         return batch.noted(old=self.logprobs(unlearned(batch)))
 
+    def weights(self, version: int, tokenizer: PreTrainedTokenizerBase | None = None) -> PolicyWeights:
+        """Return the weights as they are now, as `version`, for the engine."""
+        updates = self.updates
+        return PolicyWeights(version, self.model, tokenizer, lambda: self.updates == updates)
+
     def save(self, folder: Path) -> None:
         """Write the model in Hugging Face format, adapters merged and beside, and the optimizer's state."""
         export(self.model, folder)
@@ -136,10 +141,9 @@ class PolicyWorker:
     ) -> list[Tensor]:
         """Add a micro batch to the gradient and to `sums`; return log p - log p_old of its tokens, `[A]`."""
         packed = self._pack(micro)
-        logits = through(self.model, target_logits, packed, self.temperature)
-        tokens = _tokens(micro, chosen_logprobs(logits, packed))
-        entropy = entropies(logits) if algorithm.entropy else None
-        result = objective(algorithm, tokens, entropy)
+        logprobs, entropies = through(self.model, predict, packed, self.temperature, algorithm.entropy > 0)
+        tokens = _tokens(micro, logprobs)
+        result = objective(algorithm, tokens, entropies if algorithm.entropy else None)
         factors = tokens.logprobs.new_tensor([sample.weight for sample in micro for _ in range(sample.trained)])
         loss = (result.loss * factors).sum()
         (loss / divisor).backward()
@@ -147,14 +151,14 @@ class PolicyWorker:
             gap = tokens.old_logprobs - tokens.logprobs
             sums["tokens"] += len(gap)
             sums["loss"] += float(loss)
-            sums["entropy"] += float((entropies(logits) if entropy is None else entropy).sum())
+            sums["entropy"] += float(entropies.sum())
             sums["kl"] += float(k3(gap).sum())
             sums["clip_fraction"] += float(result.clipped.sum())
         return [-gap.cpu()]
 
     def _idle(self) -> list[Tensor]:
         """Add nothing to the gradient, for the ranks compute every micro batch together."""
-        (through(self.model, target_logits, self._pack(IDLE), self.temperature).sum() * 0.0).backward()
+        (through(self.model, predict, self._pack(IDLE), self.temperature).logprobs.sum() * 0.0).backward()
         return []
 
     def _pack(self, samples: Sequence[Sample]) -> Packed:

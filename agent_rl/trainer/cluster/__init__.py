@@ -1,0 +1,1 @@
+"""The cluster: where the workers live."""
