@@ -17,8 +17,9 @@ from . import scenarios
 from .scenarios import ON_RANKS, SCENARIOS, Result
 
 pytestmark = pytest.mark.slow
-TOLERANCE = {"in_float32": 1e-5, "saved": 1e-5, "continued": 1e-5}
-LOGGED_ALONE = {"adapters", "adapters_come_back"}
+# Norms of transformers compute in float32 always, and what samples share goes through their backward together.
+SHARED = {"shared_prompts_and_logits_in_chunks": 1e-7}
+TOLERANCE = SHARED | {"in_float32": 1e-5, "saved": 1e-5, "continued": 1e-5}
 
 
 @pytest.fixture(scope="module")
