@@ -37,6 +37,7 @@ from agent_rl.trainer.ranks import Ranks
 from agent_rl.trainer.worker_settings import WorkerSettings
 from agent_rl.trainer.workers import AdaptedReference, PolicyWorker, ReferenceWorker, ValueWorker
 
+from ...double import in_double
 from ..conftest import VOCABULARY, trajectory
 
 Result = dict[str, Any]
@@ -45,7 +46,6 @@ LORA = LoraSettings(rank=4, alpha=8)
 WITH_REFERENCE = AlgorithmSettings(
     kl=KlSettings(coefficient=0.1), correction=CorrectionSettings(old="trainer", weights="truncate"), entropy=0.01
 )
-DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
 def model(dtype: str = "float64", tied: bool = True, noise: float = 0.0) -> PreTrainedModel:
@@ -56,7 +56,7 @@ def model(dtype: str = "float64", tied: bool = True, noise: float = 0.0) -> PreT
     made.set_attn_implementation(attention.NAME)
     with torch.no_grad():
         next(made.parameters()).mul_(1 + noise)
-    return made.to(DTYPES[dtype])
+    return in_double(made) if dtype == "float64" else made
 
 
 def step(count: int) -> Batch:

@@ -17,9 +17,7 @@ from . import scenarios
 from .scenarios import ON_RANKS, SCENARIOS, Result
 
 pytestmark = pytest.mark.slow
-# Norms of transformers compute in float32 always, and what samples share goes through their backward together.
-SHARED = {"shared_prompts_and_logits_in_chunks": 1e-7}
-TOLERANCE = SHARED | {"in_float32": 1e-5, "saved": 1e-5, "continued": 1e-5}
+TOLERANCE = {"in_float32": 1e-5, "saved": 1e-5, "continued": 1e-5}
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +45,7 @@ def two(folder: Path, one: dict[str, Result]) -> list[dict[str, Any]]:
             for rank in range(2)
         ]
         for rank in ranks:
-            rank.wait(280)
+            rank.wait(600)
     assert [rank.returncode for rank in ranks] == [0, 0], (folder / "log").read_text()
     return [torch.load(folder / "two" / f"{rank}.pt", weights_only=False) for rank in range(2)]
 
