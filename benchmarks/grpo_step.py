@@ -16,7 +16,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from agent_rl import Task, TaskSet, Tool
+from agent_rl import Task, TaskSet, tool
 from agent_rl.core.limits import Limits
 from agent_rl.core.message import Message, tool_call, tool_result, user
 from agent_rl.envs.base import AgentEnv, ResetResult, StepResult
@@ -95,17 +95,17 @@ class OurStep:
 
     def step(self) -> dict[str, float]:
         """Take one, and return the seconds of its phases."""
-        algorithm, begun = AlgorithmSettings(samples=SAMPLES), time.perf_counter()
+        algorithm, begun = AlgorithmSettings(samples=SAMPLES), time.process_time()
         self._rollouts.update_weights(PolicyWeights(self._steps, self._model))
         groups = self._rollouts.run(list(self.tasks), SAMPLES, Sampling(), self._steps)
-        played = time.perf_counter()
+        played = time.process_time()
         episodes = algorithm.settle(make_batch(groups), _LIMITS.episode_tokens)
         self._policy.update(samples(episodes, algorithm.advantage.advantages(episodes)), algorithm, 1000, measure=True)
         for group in groups:
             for trajectory in group.trajectories:
                 assert sum(trajectory.loss_mask) == (CALLS + 1) * TURN_TOKENS, trajectory.failure
         self._steps += 1
-        return {"rollout": played - begun, "update": time.perf_counter() - played}
+        return {"rollout": played - begun, "update": time.process_time() - played}
 
     def close(self) -> None:
         """Stop the engine."""
@@ -146,7 +146,7 @@ def trl_step(peer: subprocess.Popen[str]) -> float:
 
 
 def _schema() -> dict[str, Any]:
-    return Tool(lookup).schema()
+    return tool(lookup).schema()
 
 
 def _tasks(renderer: Renderer) -> list[Task]:
