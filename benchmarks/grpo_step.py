@@ -31,6 +31,7 @@ from agent_rl.rollout.settings import PlaySettings
 from agent_rl.trainer.algorithms import AlgorithmSettings, make_batch
 from agent_rl.trainer.batches import samples
 from agent_rl.trainer.optimizer import OptimizerSettings
+from agent_rl.trainer.settings import TrainerSettings
 from agent_rl.trainer.weights import PolicyWeights
 from agent_rl.trainer.workers import PolicyWorker
 
@@ -90,7 +91,7 @@ class OurStep:
         engine = EmbeddedEngine(self._model)
         agent = partial(_Going, engine, _Endless(tokenizer), _LIMITS)
         self._rollouts = RolloutManager(engine, agent, _Calling, PlaySettings(limits=_LIMITS))
-        self._policy = PolicyWorker(self._model, OptimizerSettings(lr=1e-5), 32_768, 1.0)
+        self._policy = PolicyWorker(self._model, OptimizerSettings(lr=1e-5), TrainerSettings().micro_tokens, 1.0)
         self._steps = 0
 
     def step(self) -> dict[str, float]:
