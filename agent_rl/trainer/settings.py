@@ -143,6 +143,8 @@ class TrainConfig(Settings):
     @model_validator(mode="after")
     def _held_as_said(self) -> "TrainConfig":
         self.worker.check(sharded=self.cluster.name != "inline")
+        if self.worker.compute == self.model.dtype:
+            raise UserError(f"'worker.compute' has no effect: it is model.dtype={self.model.dtype}")
         return self
 
     @model_validator(mode="after")
