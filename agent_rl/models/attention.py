@@ -1,7 +1,8 @@
 """One attention function for transformers models, over packed sequences (training) and over a slot cache (generation).
 
 It is registered with transformers as `agent_rl`; a model loaded with it gets no S x S mask. The forward call says which
-way: `segments=` (lengths of the packed sequences) or `slots=` (a view of the key-value cache).
+way: `segments=` (lengths of the packed runs of tokens; `behind=` says which continue which) or `slots=` (a view of the
+key-value cache).
 """
 
 from collections.abc import Sequence
@@ -11,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
+
+from agent_rl.models.tree import over_tree
 
 NAME = "agent_rl"
 
@@ -35,6 +38,7 @@ def attention(
     scaling: float | None = None,
     dropout: float = 0.0,
     segments: Sequence[int] | None = None,
+    behind: Sequence[int] | None = None,
     slots: Slots | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
@@ -48,7 +52,8 @@ def attention(
         attention_mask: Must be None: a mask from outside would let packed sequences see each other.
         scaling: Factor of the scores.
         dropout: Must be 0.
-        segments: Lengths of the packed sequences; they sum to `T`.
+        segments: Lengths of the packed runs of tokens; they sum to `T`.
+        behind: How many of the tokens right behind each run continue it; None where all runs are sequences.
         slots: The cache to extend and attend over.
 
     Returns:
@@ -60,19 +65,10 @@ def attention(
     if (segments is None) == (slots is None) or attention_mask is not None or dropout:
         raise ValueError("attention 'agent_rl' takes either segments= or slots=, no mask and no dropout")
     if segments is not None:
-        return _over_segments(query, key, value, scaling, segments), None
+        return over_tree(query, key, value, scaling, segments, behind or [0] * len(segments)), None
     assert slots is not None
     layer: int = module.layer_idx  # type: ignore[assignment]
     return _over_slots(query, *slots.extend(layer, key, value), scaling, slots.mask), None
-
-
-def _over_segments(query: Tensor, key: Tensor, value: Tensor, scaling: float | None, segments: Sequence[int]) -> Tensor:
-    grouped = query.shape[1] != key.shape[1]
-    parts = zip(*(tensor.split(list(segments), dim=2) for tensor in (query, key, value)), strict=True)
-    mixed = [
-        scaled_dot_product_attention(q, k, v, is_causal=True, scale=scaling, enable_gqa=grouped) for q, k, v in parts
-    ]
-    return torch.cat(mixed, dim=2).transpose(1, 2)
 
 
 def _over_slots(query: Tensor, keys: Tensor, values: Tensor, scaling: float | None, mask: Tensor | None) -> Tensor:

@@ -61,6 +61,22 @@ def load_model(settings: ModelSettings) -> tuple[PreTrainedModel, PreTrainedToke
         raise UserError(f"model '{settings.path}' cannot be loaded from {place}: {_first_line(error)}") from error
 
 
+def load_skeleton(settings: ModelSettings) -> PreTrainedModel:
+    """Return the model that `load_model` would, without memory for its weights: on the device `meta`.
+
+    Raises:
+        UserError: There is no such model, or its files are damaged.
+    """
+    place = resolve(settings.path)
+    try:
+        config = AutoConfig.from_pretrained(place)
+    except Exception as error:  # as in `load_model`
+        raise UserError(f"the configuration of model '{settings.path}' cannot be read: {_first_line(error)}") from error
+    with torch.device("meta"):
+        dtype = getattr(torch, settings.dtype)
+        return AutoModelForCausalLM.from_config(config, dtype=dtype, attn_implementation=attention.NAME).eval()
+
+
 def load_config(settings: ModelSettings) -> PretrainedConfig:
     """Return the shape of a model's text part, without its weights.
 

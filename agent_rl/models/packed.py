@@ -1,33 +1,65 @@
-"""Packed batches: sequences one behind the other, no padding; log-probabilities of the tokens that are trained."""
+"""Packed batches: sequences without padding, what they share at their beginning once; log-probabilities of the trained.
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+Sequences that begin with the same tokens are a tree: what they have in common is computed once, and each goes on from
+there. It is exact, for what a causal model computes at a token depends on the tokens before it alone.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import Module
+from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel
+
+_WORTH = 16
+"""Common tokens from which on it is worth to compute them apart: each run costs calls of its own in every layer."""
+_LOGITS = 2**24
+"""Logits that exist at once: 64 MB in float32, and as much again for each of two or three steps of their backward."""
 
 
 @dataclass(frozen=True)
 class Packed:
-    """Sequences one behind the other.
+    """Sequences in runs of tokens; a run that several sequences begin with stands once, right before what goes on.
 
     Attributes:
         tokens: Token ids, `[1, S]`.
         positions: Position of each token within its sequence, `[1, S]`.
-        segments: Length of each sequence; they sum to `S`.
-        targets: Places in `S` of the tokens that are trained, `[A]`, ascending.
+        segments: Length of each run; they sum to `S`.
+        behind: How many of the tokens right behind each run continue it.
+        sources: Places in `S` whose output predicts the trained tokens, `[A]`, sequence by sequence as they were given;
+            several sequences may be predicted from one place.
+        targets: The trained tokens, `[A]`.
     """
 
     tokens: Tensor
     positions: Tensor
     segments: list[int]
+    behind: list[int]
+    sources: Tensor
     targets: Tensor
 
     def to(self, device: torch.device) -> "Packed":
         """Return the batch on `device`."""
-        return Packed(self.tokens.to(device), self.positions.to(device), self.segments, self.targets.to(device))
+        tokens, positions, sources, targets = (
+            one.to(device) for one in (self.tokens, self.positions, self.sources, self.targets)
+        )
+        return Packed(tokens, positions, self.segments, self.behind, sources, targets)
+
+
+class Predicted(NamedTuple):
+    """What a model says of trained tokens.
+
+    Attributes:
+        logprobs: Log-probability (nats) of each, `[A]`.
+        entropies: Entropy (nats) of the distribution that each was drawn from, `[A]`.
+    """
+
+    logprobs: Tensor
+    entropies: Tensor
 
 
 def pack(sequences: Sequence[tuple[Sequence[int], Sequence[bool]]]) -> Packed:
@@ -39,57 +71,141 @@ def pack(sequences: Sequence[tuple[Sequence[int], Sequence[bool]]]) -> Packed:
     for tokens, mask in sequences:
         if len(tokens) != len(mask) or (mask and mask[0]):
             raise ValueError(f"a mask of {len(mask)} for {len(tokens)} tokens, or the first token is to be trained")
-    segments = [len(tokens) for tokens, _ in sequences]
-    trained = torch.tensor([flag for _, mask in sequences for flag in mask])
+    tree = _Tree()
+    places = tree.grow([tokens for tokens, _ in sequences])
+    trained = [
+        (rows[at - 1], tokens[at])
+        for (tokens, mask), rows in zip(sequences, places, strict=True)
+        for at, flag in enumerate(mask)
+        if flag
+    ]
     return Packed(
-        tokens=torch.tensor([[token for tokens, _ in sequences for token in tokens]]),
-        positions=torch.cat([torch.arange(length) for length in segments])[None],
-        segments=segments,
-        targets=trained.nonzero()[:, 0],
+        tokens=torch.tensor([tree.tokens]),
+        positions=torch.tensor([tree.positions]),
+        segments=tree.segments,
+        behind=tree.behind,
+        sources=torch.tensor([source for source, _ in trained], dtype=torch.long),
+        targets=torch.tensor([target for _, target in trained], dtype=torch.long),
     )
 
 
-def target_logits(model: PreTrainedModel, packed: Packed, temperature: float = 1.0) -> Tensor:
-    """Return the logits that predict the trained tokens, divided by `temperature`, `[A, V]`.
+def common(one: Sequence[int], other: Sequence[int]) -> int:
+    """Return how many tokens two sequences share at their beginning."""
+    pairs = zip(one, other, strict=False)
+    return next((at for at, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
-    Logits are computed for trained tokens only: prompts and tool results cost no vocabulary.
+
+def predict(
+    model: PreTrainedModel,
+    packed: Packed,
+    temperature: float = 1.0,
+    entropy_gradient: bool = False,
+    at_once: int | None = None,
+) -> Predicted:
+    """Return what `model` says of the trained tokens, the logits divided by `temperature`.
+
+    Logits are computed for trained tokens only, and for `at_once` of them at a time: their backward computes them
+    again, so that memory grows with hidden states and not with the vocabulary.
+
+    Args:
+        model: The model.
+        packed: The batch.
+        temperature: Divides the logits.
+        entropy_gradient: Whether entropies have a gradient, too.
+        at_once: Tokens; by default what makes a few million logits.
     """
-    return _logits(model, hidden(model.get_decoder(), packed), temperature)
+    states = hidden(model.get_decoder(), packed)
+    at_once = at_once or max(1, _LOGITS // model.config.get_text_config().vocab_size)
+
+    def part(states: Tensor, targets: Tensor) -> Predicted:
+        logits: Tensor = model.get_output_embeddings()(states)
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        return _said(logits if temperature == 1.0 else logits / temperature, targets, entropy_gradient)
+
+    if len(states) <= at_once:  # nothing to save: logits are kept for the backward
+        return part(states, packed.targets)
+    pairs = zip(states.split(at_once), packed.targets.split(at_once), strict=True)
+    parts = [checkpoint(part, *pair, use_reentrant=False) if states.requires_grad else part(*pair) for pair in pairs]
+    return Predicted(*(torch.cat(each) for each in zip(*parts, strict=True)))
 
 
 @torch.no_grad()
-def fresh_logprobs(model: PreTrainedModel, packed: Packed, temperature: float = 1.0, at_once: int = 2048) -> Tensor:
-    """Return the log-probability (nats) of each trained token, `[A]`, without a gradient.
-
-    Logits exist for `at_once` tokens at a time, so that long sequences with a large vocabulary fit into memory.
-    """
-    states = hidden(model.get_decoder(), packed).split(at_once)
-    parts = [replace(packed, targets=targets) for targets in packed.targets.split(at_once)]
-    return torch.cat(
-        [chosen_logprobs(_logits(model, h, temperature), part) for h, part in zip(states, parts, strict=True)]
-    )
-
-
-def chosen_logprobs(logits: Tensor, packed: Packed) -> Tensor:
-    """Return the log-probability (nats) of each trained token, `[A]`, from `target_logits`."""
-    return logits.log_softmax(-1).gather(1, packed.tokens[0, packed.targets][:, None])[:, 0]
-
-
-def entropies(logits: Tensor) -> Tensor:
-    """Return the entropy (nats) of each predicted distribution, `[A]`."""
-    logprobs = logits.log_softmax(-1)
-    return -(logprobs.exp() * logprobs).sum(-1)
+def fresh_logprobs(model: PreTrainedModel, packed: Packed, temperature: float = 1.0) -> Tensor:
+    """Return the log-probability (nats) of each trained token, `[A]`, without a gradient."""
+    return predict(model, packed, temperature).logprobs
 
 
 def hidden(decoder: Module, packed: Packed) -> Tensor:
     """Return the output of a model's decoder at the tokens before the trained ones, `[A, H]`."""
     decoded: Tensor = decoder(
-        input_ids=packed.tokens, position_ids=packed.positions, use_cache=False, segments=packed.segments
+        input_ids=packed.tokens,
+        position_ids=packed.positions,
+        use_cache=False,
+        segments=packed.segments,
+        behind=packed.behind,
     ).last_hidden_state[0]
-    return decoded[packed.targets - 1]
+    return decoded[packed.sources]
 
 
-def _logits(model: PreTrainedModel, states: Tensor, temperature: float) -> Tensor:
-    logits: Tensor = model.get_output_embeddings()(states)
-    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    return logits if temperature == 1.0 else logits / temperature
+def _said(logits: Tensor, targets: Tensor, entropy_gradient: bool) -> Predicted:
+    logprobs = logits.log_softmax(-1)
+    kept = logprobs if entropy_gradient else logprobs.detach()
+    return Predicted(logprobs.gather(1, targets[:, None])[:, 0], -(kept.exp() * kept).sum(-1))
+
+
+class _Tree:
+    """The runs of a pack as they are laid down, one sequence after the other."""
+
+    def __init__(self) -> None:
+        self.tokens: list[int] = []
+        self.positions: list[int] = []
+        self.segments: list[int] = []
+        self.behind: list[int] = []
+
+    def grow(self, sequences: Sequence[Sequence[int]]) -> list[list[int]]:
+        """Lay all sequences down; return the places of each one's tokens.
+
+        In the order of their tokens, sequences that share a beginning are neighbours.
+        """
+        order = sorted(range(len(sequences)), key=lambda i: list(sequences[i]))
+        shared = [common(sequences[i], sequences[j]) for i, j in pairwise(order)]
+        places: list[list[int]] = [[] for _ in sequences]
+        rows: list[int] = []
+        path: list[tuple[int, int]] = []  # the runs that the last sequence consists of, and where in it they end
+        for number, chosen in enumerate(order):
+            while path and path[-1][1] > shared[number - 1]:
+                path.pop()
+            tokens = sequences[chosen]
+            del rows[path[-1][1] if path else 0 :]
+            for end in _cuts(len(rows), len(tokens), shared[number:]):
+                rows += range(len(self.tokens), len(self.tokens) + end - len(rows))
+                self._lay(tokens, end, path)
+            places[chosen] = list(rows)
+        return places
+
+    def _lay(self, tokens: Sequence[int], end: int, path: list[tuple[int, int]]) -> None:
+        begin = path[-1][1] if path else 0
+        for run, _ in path:
+            self.behind[run] += end - begin
+        path.append((len(self.segments), end))
+        self.tokens += tokens[begin:end]
+        self.positions += range(begin, end)
+        self.segments.append(end - begin)
+        self.behind.append(0)
+
+
+def _cuts(begin: int, length: int, shared: Sequence[int]) -> Iterator[int]:
+    """Yield where the runs end that a sequence of `length` tokens is laid down in from `begin` on.
+
+    `shared` says what it, the sequences after it and their neighbours share: it is cut where others will go on from.
+    """
+    ends = [length]
+    for other in shared:
+        if other - begin < _WORTH:
+            break
+        if other < ends[-1]:
+            ends.append(other)
+    for end in reversed(ends):
+        if end == length > begin or begin + _WORTH <= end < length:
+            yield end
+            begin = end

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from agent_rl.models.loading import load_model
 from agent_rl.trainer.algorithms import Batch
 from agent_rl.trainer.algorithms.kl import k3
 from agent_rl.trainer.batches import Sample
 from agent_rl.trainer.checkpoints import Worker
 from agent_rl.trainer.mismatch import mismatch
 from agent_rl.trainer.settings import TrainConfig
-from agent_rl.trainer.workers import ReferenceWorker, ValueWorker
+from agent_rl.trainer.sharding import load_for_ranks
+from agent_rl.trainer.workers import AdaptedReference, PolicyWorker, ReferenceWorker, ValueWorker
 
 
 class Annotator(Protocol):
@@ -34,20 +34,23 @@ def make_learners(config: TrainConfig) -> list[Learner]:
     made: list[Learner] = []
     if config.value is not None:
         begins_with = config.model.model_copy(update={"path": config.value.model or config.model.path})
-        made.append(ValueWorker(load_model(begins_with)[0], config.value, config.trainer.micro_tokens))
+        model, _ = load_for_ranks(begins_with)
+        made.append(ValueWorker(model, config.value, config.trainer.micro_tokens, config.worker))
     return made
 
 
-def make_references(config: TrainConfig) -> list[Annotator]:
+def make_references(config: TrainConfig, policy: PolicyWorker | None) -> list[Annotator]:
     """Return the workers that the algorithm needs and that never learn.
 
-    The reference is the run's first model, also in a run that is resumed from a later one.
+    The reference is the run's first model, also in a run that is resumed from a later one: where the policy learns
+    adapters, and lives here too, itself without them.
     """
-    made: list[Annotator] = []
-    if "reference" in config.algorithm.needs:
-        first = load_model(config.model)[0]
-        made.append(ReferenceWorker(first, config.trainer.micro_tokens, config.sampling.temperature))
-    return made
+    if "reference" not in config.algorithm.needs:
+        return []
+    if config.lora is not None and policy is not None:
+        return [AdaptedReference(policy)]
+    first, _ = load_for_ranks(config.model)
+    return [ReferenceWorker(first, config.trainer.micro_tokens, config.sampling.temperature, config.worker)]
 
 
 def annotate(batch: Batch, annotators: Sequence[Annotator]) -> Batch:

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby, pairwise
 
 import torch
 from torch import Tensor
 
 from agent_rl.core.trajectory import Trajectory
+from agent_rl.models.packed import common
 from agent_rl.trainer.algorithms import Batch
 
 
@@ -82,13 +84,30 @@ def mini_batches(batch: Sequence[Sample], count: int) -> list[list[Sample]]:
 
 
 def micro_batches(batch: Sequence[Sample], tokens: int) -> list[list[Sample]]:
-    """Cut a mini batch into runs of at most `tokens` tokens; a longer sequence is a run of its own."""
+    """Cut a mini batch into runs of at most `tokens` tokens; a longer sequence is a run of its own.
+
+    Samples that begin with the same tokens lie side by side, and what they share counts once, as it is computed. Those
+    with the same prompt stay together where that is possible.
+    """
+    ordered = sorted(((sample.trajectory.tokens, sample) for sample in batch), key=lambda pair: pair[0])
     runs: list[list[Sample]] = []
-    room = 0
-    for sample in sorted(batch, key=lambda sample: sample.size):
-        if not runs or sample.size > room:
-            runs.append([])
-            room = tokens
-        runs[-1].append(sample)
-        room -= sample.size
+    room, before = 0, list[int]()
+    for _, same in groupby(ordered, key=lambda pair: pair[1].trajectory.segments[0].tokens):
+        group = list(same)
+        sizes = _added([before, *(sequence for sequence, _ in group)])
+        alone = len(group[0][0]) + sum(sizes[1:])
+        if sum(sizes) > room and alone <= tokens:
+            room = 0
+        for (sequence, sample), size in zip(group, sizes, strict=True):
+            if not runs or size > room:
+                runs.append([])
+                room, size = tokens, len(sequence)
+            runs[-1].append(sample)
+            room -= size
+            before = sequence
     return runs
+
+
+def _added(sequences: Sequence[list[int]]) -> list[int]:
+    """Return how many tokens each sequence but the first adds to what it shares with the one before it."""
+    return [len(one) - common(before, one) for before, one in pairwise(sequences)]

@@ -52,9 +52,10 @@ def prepare_checkpoint(
                 worker.save(work)
             tokenizer.save_pretrained(work)
             write_json_atomic(work / _FEED, feed)
-            for file in work.iterdir():
-                with file.open("rb") as written:
-                    os.fsync(written.fileno())
+            for file in work.rglob("*"):
+                if file.is_file():
+                    with file.open("rb") as written:
+                        os.fsync(written.fileno())
     except StorageError:
         shutil.rmtree(work, ignore_errors=True)
         raise

@@ -8,6 +8,7 @@ from pydantic import Field, NonNegativeInt, PositiveFloat
 from torch.nn import Parameter
 
 from agent_rl.core.settings import Settings
+from agent_rl.models.weights import whole
 
 
 class OptimizerSettings(Settings):
@@ -54,7 +55,7 @@ def apply(optimizer: torch.optim.Optimizer, rate: float, max_norm: float, loss: 
     A norm, or a `loss`, that is not finite means no step: the gradients are dropped and None is returned.
     """
     parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
-    norm = torch.nn.utils.clip_grad_norm_(parameters, max_norm)
+    norm = whole(torch.nn.utils.clip_grad_norm_(parameters, max_norm))
     finite = bool(torch.isfinite(norm)) and math.isfinite(loss)
     if finite:
         for group in optimizer.param_groups:

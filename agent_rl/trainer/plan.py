@@ -5,8 +5,10 @@ from collections.abc import Iterator
 import torch
 from transformers import AutoModelForCausalLM, PretrainedConfig
 
-from agent_rl.models.loading import load_config
+from agent_rl.models.loading import load_config, load_skeleton
+from agent_rl.models.lora import add_adapters
 from agent_rl.models.settings import ModelSettings
+from agent_rl.models.weights import adapter_parameters
 from agent_rl.rollout.engines.build import check_limits
 from agent_rl.rollout.engines.embedded.settings import EmbeddedSettings
 from agent_rl.trainer.cluster.placement import pools_of, shape_of
@@ -82,13 +84,16 @@ def _memory(config: TrainConfig) -> Iterator[str]:
     model, parameters, _ = _shape(config.model)
     size = 4 if config.model.dtype == "float32" else 2
     # Seen on small models: per token and layer some 16 activations of the hidden size and 5 of the inner one are kept.
-    kept = model.num_hidden_layers * (16 * model.hidden_size + 5 * model.intermediate_size) * size
-    activations = config.trainer.micro_tokens * kept
-    weights = parameters * size
-    reference = f"those of the reference {weights / _MB:.0f} MB, " if "reference" in config.algorithm.needs else ""
+    layer, layers = 16 * model.hidden_size + 5 * model.intermediate_size, model.num_hidden_layers
+    kept = layer + layers * model.hidden_size if config.worker.recompute else layers * layer
+    activations = config.trainer.micro_tokens * kept * size
+    weights, trained = parameters * size, _trained(config, parameters)
+    held = "reference" in config.algorithm.needs and config.lora is None
+    reference = f"those of the reference {weights / _MB:.0f} MB, " if held else ""
+    adapters = f" and {trained / 1e6:.2f} million in adapters" if config.lora is not None else ""
     yield (
-        f"Memory: {parameters / 1e6:.2f} million parameters: weights {weights / _MB:.0f} MB, {reference}gradients and "
-        f"optimizer {3 * parameters * size / _MB:.0f} MB, {_value(config, size)}"
+        f"Memory: {parameters / 1e6:.2f} million parameters{adapters}: weights {weights / _MB:.0f} MB, {reference}"
+        f"gradients and optimizer {3 * trained * size / _MB:.0f} MB, {_value(config, size)}"
         f"{_engine(config, model, size, weights)}, activations of a micro batch about {activations / _MB:.0f} MB; "
         "beside that the Python libraries, about 600 MB."
     )
@@ -100,6 +105,15 @@ def _shape(settings: ModelSettings) -> tuple[PretrainedConfig, int, int]:
     with torch.device("meta"):
         made = AutoModelForCausalLM.from_config(model)
     return model, *(sum(p.numel() for p in part.parameters()) for part in (made, made.get_decoder()))
+
+
+def _trained(config: TrainConfig, parameters: int) -> int:
+    """Return how many parameters of the policy learn; it has `parameters` without adapters."""
+    if config.lora is None:
+        return parameters
+    model = load_skeleton(config.model)
+    add_adapters(model, config.lora, 0)
+    return sum(parameter.numel() for parameter in adapter_parameters(model).values())
 
 
 def _value(config: TrainConfig, size: int) -> str:

@@ -17,7 +17,7 @@ from agent_rl.core.errors import UserError
 from agent_rl.core.settings import Settings
 from agent_rl.envs.section import EnvSection
 from agent_rl.evaluation.settings import EvaluationSettings, check_concurrency
-from agent_rl.models.settings import ModelSettings
+from agent_rl.models.settings import LoraSettings, ModelSettings
 from agent_rl.rollout.engines.base import Sampling
 from agent_rl.rollout.engines.embedded.settings import EmbeddedSettings
 from agent_rl.rollout.engines.sglang.settings import SglangSettings
@@ -31,6 +31,7 @@ from agent_rl.trainer.algorithms import AlgorithmSettings
 from agent_rl.trainer.algorithms.values import ValueSettings
 from agent_rl.trainer.cluster.settings import InlineSettings, RaySettings
 from agent_rl.trainer.optimizer import OptimizerSettings
+from agent_rl.trainer.worker_settings import WorkerSettings
 
 
 class TrainerSettings(Settings):
@@ -81,6 +82,8 @@ class TrainConfig(Settings):
     """The environment and its settings."""
     model: Annotated[ModelSettings, BeforeValidator(_or_default)] = ModelSettings()
     """The policy."""
+    lora: LoraSettings | None = None
+    """The adapters that the policy learns; null: it learns all of its weights."""
     engine: Annotated[EmbeddedSettings | SglangSettings, Field(discriminator="name"), BeforeValidator(_trainable)] = (
         EmbeddedSettings()
     )
@@ -103,6 +106,8 @@ class TrainConfig(Settings):
     """The optimizer."""
     trainer: TrainerSettings = TrainerSettings()
     """The loop."""
+    worker: WorkerSettings = WorkerSettings()
+    """How models that train or judge are held in memory."""
     value: ValueSettings | None = Field(default=None, validate_default=True)
     """The value model; null where the algorithm needs none."""
     eval: EvaluationSettings = EvaluationSettings()
@@ -132,6 +137,11 @@ class TrainConfig(Settings):
     def _policy_learns(self) -> "TrainConfig":
         if self.policy_waits >= self.trainer.steps:
             raise ValueError(f"value.warmup={self.policy_waits} leaves the policy none of {self.trainer.steps} steps")
+        return self
+
+    @model_validator(mode="after")
+    def _held_as_said(self) -> "TrainConfig":
+        self.worker.check(sharded=self.cluster.name != "inline")
         return self
 
     @model_validator(mode="after")

@@ -12,7 +12,7 @@ from agent_rl.core.seeds import derive
 from agent_rl.envs.base import AgentEnv, Demonstration
 from agent_rl.models import attention
 from agent_rl.models.loading import device_of, load_model
-from agent_rl.models.packed import chosen_logprobs, pack, target_logits
+from agent_rl.models.packed import pack, predict
 from agent_rl.models.scratch import new_model, train_tokenizer
 from agent_rl.rollout.renderer import Renderer
 from agent_rl.tracking.base import Tracker
@@ -39,7 +39,7 @@ def train_on_demonstrations(config: SftConfig, folder: RunFolder, tracker: Track
     for step in range(steps):
         demonstrations = [env.demonstrate(_stream(config, step, i)) for i in range(config.sft.batch)]
         packed = pack([sequence(demonstration, renderer) for demonstration in demonstrations]).to(model.device)
-        loss = -chosen_logprobs(target_logits(model, packed), packed).mean()
+        loss = -predict(model, packed).logprobs.mean()
         loss.backward()
         rate = learning_rate(config.optimizer, step, steps)
         norm = apply(optimizer, rate, config.optimizer.max_grad_norm)

@@ -7,7 +7,8 @@ from typing import Protocol
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from agent_rl.models.loading import load_model
+from agent_rl.core.seeds import derive
+from agent_rl.models.lora import add_adapters
 from agent_rl.models.settings import ModelSettings
 from agent_rl.rollout.engines.base import Weights
 from agent_rl.trainer.algorithms import AlgorithmSettings
@@ -15,6 +16,7 @@ from agent_rl.trainer.annotate import Annotator, Learner, make_learners
 from agent_rl.trainer.batches import Sample
 from agent_rl.trainer.checkpoints import Worker, load_workers
 from agent_rl.trainer.settings import TrainConfig
+from agent_rl.trainer.sharding import load_for_ranks
 from agent_rl.trainer.workers import PolicyWorker
 
 
@@ -55,14 +57,19 @@ class Team:
 
 
 def begins_with(config: TrainConfig, checkpoint: Path | None) -> ModelSettings:
-    """Return the model that the policy begins with: that of a checkpoint of the run, or the run's first."""
-    return config.model if checkpoint is None else config.model.model_copy(update={"path": str(checkpoint)})
+    """Return the model that the policy's worker is made from: that of a checkpoint of the run, or the run's first."""
+    if checkpoint is None or config.lora is not None:  # adapters are put into the first model
+        return config.model
+    return config.model.model_copy(update={"path": str(checkpoint)})
 
 
 def make_policy(config: TrainConfig, checkpoint: Path | None) -> PolicyWorker:
     """Return the policy's worker as it was at a checkpoint, or at first."""
-    model = load_model(begins_with(config, checkpoint))[0]
-    made = PolicyWorker(model, config.optimizer, config.trainer.micro_tokens, config.sampling.temperature)
+    model, _ = load_for_ranks(begins_with(config, checkpoint))
+    if config.lora is not None:
+        add_adapters(model, config.lora, derive(config.seed, "lora"))
+    micro_tokens, temperature = config.trainer.micro_tokens, config.sampling.temperature
+    made = PolicyWorker(model, config.optimizer, micro_tokens, temperature, config.worker)
     if checkpoint is not None:
         load_workers(checkpoint, [made])
     return made

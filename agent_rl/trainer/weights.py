@@ -2,15 +2,19 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from agent_rl.models.weights import adapter_parameters, named_weights
+from agent_rl.trainer.ranks import Ranks
+
 
 @dataclass(frozen=True)
 class PolicyWeights:
-    """A version of the weights of a model in this process."""
+    """A version of the weights of a model in this process, which may hold a part of them; all ranks read together."""
 
     version: int
     model: PreTrainedModel
@@ -24,11 +28,25 @@ class PolicyWeights:
 
     def tensors(self) -> Iterator[tuple[str, Tensor]]:
         """Yield every weight with its Hugging Face name; tied ones once."""
-        for name, parameter in self.model.named_parameters():
-            yield name, parameter.detach()
+        return named_weights(self.model)
 
     def save(self, folder: Path) -> None:
         """Write the model, and the tokenizer if there is one, in Hugging Face format."""
-        self.model.save_pretrained(folder)
-        if self.tokenizer is not None:
+        export(self.model, folder)
+        if self.tokenizer is not None and Ranks.here().rank == 0:
             self.tokenizer.save_pretrained(folder)
+
+
+def export(model: PreTrainedModel, folder: Path) -> None:
+    """Write a model as a plain one in Hugging Face format; where it is dealt out, rank 0 does, from its main memory."""
+    ranks, plain = Ranks.here(), not adapter_parameters(model)
+    if not ranks.sharded and plain:
+        model.save_pretrained(folder)
+        return
+    written = model.state_dict().keys()
+    buffers = ((name, buffer) for name, buffer in model.named_buffers() if name in written)
+    kept: dict[str, Tensor] = {}
+    for name, tensor in chain(named_weights(model), buffers):
+        if ranks.rank == 0:
+            kept[name] = tensor.cpu()
+    ranks.first(lambda: model.save_pretrained(folder, state_dict=kept))

@@ -125,8 +125,7 @@ def test_an_episode_does_not_fail_because_those_before_it_wrote_what_is_slow_to_
 
     monkeypatch.setattr("agent_rl.envs.math.env.same", slow)
     env = partial(make, "math")
-    monkeypatch.setattr("tests.tools.talkers.TASK", Task("t", (user("1+1?"),), "2"))
-    said = assistant("Answer: 2")
-    for played in run(*(play(env, said, name=f"e/{i}", tool_seconds=1.0) for i in range(3))):
+    task, said = Task("t", (user("1+1?"),), "2"), assistant("Answer: 2")
+    for played in run(*(play(env, said, name=f"e/{i}", task=task, tool_seconds=1.0) for i in range(3))):
         assert played.failure is None
         assert played.components["correct"] == 1.0

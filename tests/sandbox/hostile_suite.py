@@ -1,7 +1,8 @@
 """Runs hostile programs in the local sandbox and looks at what they leave behind.
 
 With AGENT_RL_TEST_SECRET=SECRET-0123456789abcdef0123456789abcdef in the environment,
-`python -m tests.sandbox.hostile_suite [NAME ...]` runs all of them, or those of these files. The last line of its
+`python -m tests.sandbox.hostile_suite [NAME ...]` runs all of them, or those of these files; each in a cgroup below the
+one that AGENT_RL_TEST_CGROUP names, where it is set. The last line of its
 output is an object: `ran`, `tiers`, `seconds` by program, and `complaints` by program or by what else was looked at; or
 `refused` alone, which says why programs cannot be isolated on this machine.
 """
@@ -23,6 +24,7 @@ from tests.sandbox.hostile_traces import held, left, processes, settled
 from tests.sandbox.hostile_world import World
 
 SIDE_BY_SIDE = 8
+CGROUP = "AGENT_RL_TEST_CGROUP"
 _PR_SET_CHILD_SUBREAPER = 36
 _PYTHON = """
 import json, math, pathlib
@@ -59,7 +61,8 @@ class Suite:
 
     async def run(self, hostiles: Sequence[Hostile]) -> None:
         """Run the programs, several at a time, then honest ones; compare the host before and after."""
-        sandbox = LocalSandbox(LocalSettings(concurrency=SIDE_BY_SIDE))
+        cgroup = os.environ.get(CGROUP, "none")
+        sandbox = LocalSandbox(LocalSettings(concurrency=SIDE_BY_SIDE, cgroup=cgroup))
         hostiles = [hostile for hostile in hostiles if hostile.language in sandbox.languages]
         await self._honest(sandbox, 20)
         await self._confide(sandbox)

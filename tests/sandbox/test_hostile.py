@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ import pytest
 
 from agent_rl.tools.sandbox.base import Limits, Status
 from agent_rl.tools.sandbox.local import LocalSandbox, LocalSettings
+from agent_rl.tools.sandbox.local.delegated import delegated
 from tests.sandbox.hostile_program import FOLDER, LANGUAGES, every, read
+from tests.sandbox.hostile_suite import CGROUP
 from tests.sandbox.hostile_traces import held, left, settled
 from tests.sandbox.hostile_world import REPOSITORY, VARIABLE, World
 
@@ -38,11 +40,17 @@ _CELLS = {  # what becomes of a cell, and what the next one then shows of the st
 }
 
 
-def suite(folder: Path, python: str = sys.executable, **process: Any) -> dict[str, Any]:
-    """Run the whole suite in a process of its own, with a secret in its environment, and return what it tells."""
+def suite(
+    folder: Path, python: str = sys.executable, names: Sequence[str] = (), cgroup: str = "none", **process: Any
+) -> dict[str, Any]:
+    """Run all programs, or those of some files, in a process of its own, with a secret in its environment.
+
+    Return what it tells.
+    """
     packages = os.pathsep.join(path for path in sys.path if path.endswith("site-packages"))
     env = os.environ | {VARIABLE: f"SECRET-{secrets.token_hex(16)}", "PYTHONPATH": f"{folder}{os.pathsep}{packages}"}
-    command = [python, "-m", "tests.sandbox.hostile_suite"]
+    env[CGROUP] = cgroup
+    command = [python, "-m", "tests.sandbox.hostile_suite", *names]
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=600, **process)
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout.splitlines()[-1])
@@ -59,12 +67,12 @@ def python_for(user: dict[str, Any]) -> str | None:
     return None
 
 
-def all_is_well(told: dict[str, Any]) -> None:
+def all_is_well(told: dict[str, Any], names: Sequence[str] = ()) -> None:
     if "refused" in told:
         pytest.skip(told["refused"])
     complaints = [f"{about}: {line}" for about, lines in told["complaints"].items() for line in lines]
     assert not complaints, "\n".join(complaints)
-    missing = {hostile.name for hostile in every()} - set(told["ran"])
+    missing = (set(names) or {hostile.name for hostile in every()}) - set(told["ran"])
     assert not [name for name in missing if not name.endswith((".c", ".cpp"))]  # there may be no compiler
 
 
@@ -100,7 +108,15 @@ def test_hostile_programs_are_contained():
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(os.getuid() != 0, reason="only root becomes another user; the test above ran as an ordinary one")
+@pytest.mark.skipif(not delegated(), reason="no cgroup is delegated to these tests")
+def test_hostile_programs_that_ask_for_memory_are_contained_with_a_cgroup_each():
+    names = sorted(path.name for path in FOLDER.glob("memory_*"))
+
+    all_is_well(suite(REPOSITORY, names=names, cgroup="auto"), names)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.getuid() != 0, reason="only root becomes another user; the others ran as an ordinary one")
 def test_hostile_programs_are_contained_by_an_ordinary_user(copy: Path):
     python = python_for(_NOBODY)
     if python is None:

@@ -13,7 +13,7 @@ import torch
 from transformers import PreTrainedModel
 
 from agent_rl.models.loading import SHIPPED, ModelSettings, load_model
-from agent_rl.models.packed import chosen_logprobs, pack, target_logits
+from agent_rl.models.packed import fresh_logprobs, pack
 from agent_rl.rollout.engines import Request, Sampling
 from agent_rl.rollout.engines.sglang import SglangEngine, SglangSettings
 
@@ -75,8 +75,7 @@ class Weights:
     def logprobs(self, prompt: list[int], said: list[int], temperature: float = 1.0) -> list[float]:
         """Log-probabilities of `said` behind `prompt` by a forward pass of ours, in the model's precision."""
         packed = pack([(prompt + said, [False] * len(prompt) + [True] * len(said))])
-        with torch.no_grad():
-            return chosen_logprobs(target_logits(self.model, packed, temperature), packed).tolist()
+        return fresh_logprobs(self.model, packed, temperature).tolist()
 
     def double(self) -> "Weights":
         """The same weights in float64."""

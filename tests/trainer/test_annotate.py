@@ -86,9 +86,9 @@ def test_the_reference_stays_the_first_model(small_model):
 )
 def test_only_workers_that_are_needed_are_made(small_model, settings, expected):
     config = TrainConfig(algorithm=AlgorithmSettings(**settings))
-    assert [
-        type(worker) for worker in notes_of(config, policy(small_model), make_references(config), make_learners(config))
-    ] == expected
+    learner = policy(small_model)
+    made = notes_of(config, learner, make_references(config, learner), make_learners(config))
+    assert [type(worker) for worker in made] == expected
 
 
 ALGORITHMS = {name: AlgorithmSettings(loss={"name": name}, aggregation="sequence") for name in LOSSES} | {

@@ -11,6 +11,7 @@ from agent_rl.core.trajectory import Trajectory
 from agent_rl.trainer.algorithms import AlgorithmSettings
 from agent_rl.trainer.batches import Sample, micro_batches, mini_batches
 from agent_rl.trainer.optimizer import OptimizerSettings
+from agent_rl.trainer.worker_settings import WorkerSettings
 from agent_rl.trainer.workers import PolicyWorker
 
 from .conftest import trajectory
@@ -45,6 +46,26 @@ def test_the_micro_batch_size_changes_the_gradient_by_rounding_only(small_model,
     whole, cut = gradient(model, 10_000, samples()), gradient(model, micro_tokens, samples())
     assert whole.abs().max() > 0
     assert (whole - cut).norm() / whole.norm() < tolerance
+
+
+def test_layers_computed_twice_change_no_gradient(small_model):
+    seen: list[bool] = []
+
+    def told(made: PolicyWorker) -> torch.Tensor:
+        seen.clear()
+        projection = made.model.model.layers[0].self_attn.q_proj
+        projection.register_forward_hook(lambda *_: seen.append(torch.is_grad_enabled()))
+        made.update(samples(), ALGORITHM, 1)
+        return torch.cat([made.optimizer.state[p]["exp_avg"].flatten() for p in made.model.parameters()])
+
+    kept = told(worker(small_model))
+    assert seen == [True]
+    settings = WorkerSettings(recompute=True)
+    again = PolicyWorker(copy.deepcopy(small_model), OptimizerSettings(), 10_000, 1.0, settings)
+    assert torch.equal(told(again), kept)
+    assert seen == [True, True]
+    again.logprobs(samples())
+    assert seen == [True, True, False]
 
 
 def test_the_gradient_is_that_of_the_mean_over_tokens_of_the_plain_loss(small_model):

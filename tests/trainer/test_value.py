@@ -38,7 +38,7 @@ def lessons(made: ValueWorker) -> list[Sample]:
 
 
 def weights(made: ValueWorker) -> list[torch.Tensor]:
-    return [*made.decoder.parameters(), *made.head.parameters()]
+    return [*made.model.parameters()]
 
 
 def test_every_value_is_0_before_anything_is_learned(small_model):
@@ -66,8 +66,8 @@ def test_values_are_those_of_the_hidden_state_before_each_sampled_token(small_mo
     expected = []
     for one in batch().trajectories:
         tokens = torch.tensor([one.tokens])
-        states = made.decoder(input_ids=tokens, use_cache=False, segments=[len(one.tokens)]).last_hidden_state[0]
-        values = made.head(states)[:, 0]
+        states = made.model.decoder(input_ids=tokens, use_cache=False, segments=[len(one.tokens)]).last_hidden_state[0]
+        values = made.model.head(states)[:, 0]
         expected += [float(values[i - 1].detach()) for i, sampled in enumerate(one.loss_mask) if sampled]
     assert made.annotate(batch()).notes["values"].tolist() == pytest.approx(expected, rel=1e-4, abs=1e-6)
 
@@ -101,7 +101,7 @@ def test_a_saved_state_continues_as_if_it_had_never_stopped(small_model, tmp_pat
 
 def test_a_damaged_state_is_one_clear_error(small_model, tmp_path):
     (tmp_path / "value.pt").write_bytes(b"not a state")
-    with pytest.raises(UserError, match="value model's state"):
+    with pytest.raises(UserError, match=r"value\.pt cannot be read"):
         worker(small_model).load(tmp_path)
 
 

@@ -109,7 +109,7 @@ def _make(values: Mapping[str, Any], checkpoint: Path | None, kinds: Sequence[st
     config = TrainConfig.model_validate(values)
     policy = make_policy(config, checkpoint) if "policy" in kinds else None
     learners = make_beside(config, checkpoint) if "learners" in kinds else []
-    references = make_references(config) if "reference" in kinds else []
+    references = make_references(config, policy) if "reference" in kinds else []
     notes = notes_of(config, policy, references, learners)
     made: dict[str, Any] = {"policy": policy} if policy else {}
     made |= {f"learner {number}": learner for number, learner in enumerate(learners)}

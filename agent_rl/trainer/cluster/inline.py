@@ -19,7 +19,7 @@ class InlineCluster:
         """Return the workers as they were at a checkpoint, or at first."""
         policy = make_policy(self._config, checkpoint)
         learners = make_beside(self._config, checkpoint)
-        notes = notes_of(self._config, policy, make_references(self._config), learners)
+        notes = notes_of(self._config, policy, make_references(self._config, policy), learners)
         return Team(policy, learners, notes, policy.model)
 
     def outlive(self, lost: WorkerLostError) -> None:

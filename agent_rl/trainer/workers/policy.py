@@ -1,4 +1,4 @@
-"""The policy worker: it holds the model that trains, in this process."""
+"""The policy worker: it holds the model that trains, or this rank's part of it."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -9,31 +9,50 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from agent_rl.core.errors import UserError
-from agent_rl.models.packed import Packed, chosen_logprobs, entropies, pack, target_logits
+from agent_rl.models.lora import load_adapters, save_adapters
+from agent_rl.models.packed import Packed, pack, predict
+from agent_rl.models.weights import adapter_parameters, whole
 from agent_rl.trainer.algorithms import AlgorithmSettings, Batch, PolicyLoss, Tokens
 from agent_rl.trainer.algorithms.aggregation import weights
 from agent_rl.trainer.algorithms.kl import k3
 from agent_rl.trainer.algorithms.objective import objective
-from agent_rl.trainer.batches import Sample, micro_batches, noted, unlearned
+from agent_rl.trainer.batches import Sample, noted, unlearned
 from agent_rl.trainer.mismatch import mismatch
 from agent_rl.trainer.optimizer import OptimizerSettings, apply, learning_rate, make_optimizer
-from agent_rl.trainer.weights import PolicyWeights
+from agent_rl.trainer.ranks import IDLE, Ranks
+from agent_rl.trainer.sharding import prepare, through
+from agent_rl.trainer.states import load_state, save_state
+from agent_rl.trainer.weights import PolicyWeights, export
+from agent_rl.trainer.worker_settings import WorkerSettings
 from agent_rl.trainer.workers.tokenwise import logprobs
+
+_STATE, _ADAPTERS = "trainer.pt", "adapter"
 
 
 class PolicyWorker:
     """Computes log-probabilities and updates on packed batches."""
 
     def __init__(
-        self, model: PreTrainedModel, optimizer: OptimizerSettings, micro_tokens: int, temperature: float
+        self,
+        model: PreTrainedModel,
+        optimizer: OptimizerSettings,
+        micro_tokens: int,
+        temperature: float,
+        held: WorkerSettings | None = None,
     ) -> None:
-        """Train `model` with micro batches of at most `micro_tokens` tokens; `temperature` is the rollout's."""
+        """Train `model` with micro batches of at most `micro_tokens` tokens; `temperature` is the rollout's.
+
+        Where torch.distributed has been initialised, `model` is dealt out over the ranks, and all make the same calls.
+        """
+        self.ranks = Ranks.here()
+        self.device = self.ranks.device(model)
+        prepare(model, held or WorkerSettings(), self.ranks)
         self.model = model
         self.settings = optimizer
         self.temperature = temperature
         self.micro_tokens = micro_tokens
-        self.optimizer = make_optimizer(list(model.parameters()), optimizer)
+        adapters = list(adapter_parameters(model).values())
+        self.optimizer = make_optimizer(adapters or list(model.parameters()), optimizer)
         self.updates = 0
         self.skipped = 0
 
@@ -64,16 +83,17 @@ class PolicyWorker:
         computed = [sample for sample in weighted if algorithm.dense or sample.advantages.any()]
         sums: dict[str, float] = defaultdict(float)
         gaps: list[Tensor] = []
-        for micro in micro_batches(computed, self.micro_tokens):
-            gaps.append(self._backward(micro, algorithm, divisor, sums))
+        for micro in self.ranks.micro_batches(computed, self.micro_tokens):
+            gaps += self._backward(micro, algorithm, divisor, sums) if micro else self._idle()
+        sums = self.ranks.totals(sums)
         seen, loss = sums.pop("tokens", 0.0), sums.pop("loss", 0.0)
         metrics = {
             "policy/loss": loss / divisor,
             "policy/computed_share": seen / max(1, trained),
         }
         metrics |= {f"policy/{name}": value / seen for name, value in sums.items()}
-        if measure and gaps:
-            metrics |= mismatch(torch.cat(gaps))
+        if measure and computed:
+            metrics |= mismatch(torch.cat([gap for each in self.ranks.gathered(gaps) for gap in each]))
         rate = learning_rate(self.settings, self.updates, updates)
         norm = apply(self.optimizer, rate, self.settings.max_grad_norm, loss) if computed else 0.0
         self.updates += 1
@@ -86,7 +106,7 @@ class PolicyWorker:
 
     def logprobs(self, batch: Sequence[Sample]) -> Tensor:
         """Return the log-probabilities of the trained tokens of all samples, in order, without a gradient, `[A]`."""
-        return logprobs(self.model, batch, self.micro_tokens, self.temperature)
+        return logprobs(self.model, self.ranks, batch, self.micro_tokens, self.temperature)
 
     def annotate(self, batch: Batch) -> Batch:
         """Return the batch with the note `old`: the log-probabilities as they are before the step, `[A]`, float64."""
@@ -98,35 +118,32 @@ class PolicyWorker:
         return PolicyWeights(version, self.model, tokenizer, lambda: self.updates == updates)
 
     def save(self, folder: Path) -> None:
-        """Write the model in Hugging Face format and the optimizer's state into `folder`."""
-        self.model.save_pretrained(folder)
-        state = {"optimizer": self.optimizer.state_dict(), "updates": self.updates, "skipped": self.skipped}
-        torch.save(state, folder / "trainer.pt")
+        """Write the model in Hugging Face format, adapters merged and beside, and the optimizer's state."""
+        export(self.model, folder)
+        if adapters := {name: whole(weight.detach()) for name, weight in adapter_parameters(self.model).items()}:
+            self.ranks.first(lambda: save_adapters(self.model, adapters, folder / _ADAPTERS))
+        counts = {"updates": self.updates, "skipped": self.skipped}
+        save_state(folder / _STATE, self.optimizer, self.model, self.ranks, own=False, **counts)
 
     def load(self, folder: Path) -> None:
-        """Restore the optimizer's state; the model has been loaded from the same folder.
+        """Restore adapters and the optimizer's state; a model without adapters has been loaded from the same folder.
 
         Raises:
             UserError: The state is missing or damaged.
         """
-        try:
-            state = torch.load(folder / "trainer.pt", weights_only=True)
-            self.optimizer.load_state_dict(state["optimizer"])
-            self.updates, self.skipped = state["updates"], state["skipped"]
-        except Exception as error:
-            raise UserError(
-                f"the trainer's state in {folder} cannot be read: {type(error).__name__}: {error}"
-            ) from error
+        if adapter_parameters(self.model):
+            load_adapters(self.model, folder / _ADAPTERS)
+        state = load_state(folder / _STATE, self.optimizer, self.model, self.ranks, own=False)
+        self.updates, self.skipped = state["updates"], state["skipped"]
 
     def _backward(
         self, micro: list[Sample], algorithm: AlgorithmSettings, divisor: float, sums: dict[str, float]
-    ) -> Tensor:
+    ) -> list[Tensor]:
         """Add a micro batch to the gradient and to `sums`; return log p - log p_old of its tokens, `[A]`."""
         packed = self._pack(micro)
-        logits = target_logits(self.model, packed, self.temperature)
-        tokens = _tokens(micro, chosen_logprobs(logits, packed))
-        entropy = entropies(logits) if algorithm.entropy else None
-        result = objective(algorithm, tokens, entropy)
+        logprobs, entropies = through(self.model, predict, packed, self.temperature, algorithm.entropy > 0)
+        tokens = _tokens(micro, logprobs)
+        result = objective(algorithm, tokens, entropies if algorithm.entropy else None)
         factors = tokens.logprobs.new_tensor([sample.weight for sample in micro for _ in range(sample.trained)])
         loss = (result.loss * factors).sum()
         (loss / divisor).backward()
@@ -134,14 +151,19 @@ class PolicyWorker:
             gap = tokens.old_logprobs - tokens.logprobs
             sums["tokens"] += len(gap)
             sums["loss"] += float(loss)
-            sums["entropy"] += float((entropies(logits) if entropy is None else entropy).sum())
+            sums["entropy"] += float(entropies.sum())
             sums["kl"] += float(k3(gap).sum())
             sums["clip_fraction"] += float(result.clipped.sum())
-        return -gap
+        return [-gap.cpu()]
+
+    def _idle(self) -> list[Tensor]:
+        """Add nothing to the gradient, for the ranks compute every micro batch together."""
+        (through(self.model, predict, self._pack(IDLE), self.temperature).logprobs.sum() * 0.0).backward()
+        return []
 
     def _pack(self, samples: Sequence[Sample]) -> Packed:
         packed = pack([(sample.trajectory.tokens, sample.trajectory.loss_mask) for sample in samples])
-        return packed.to(self.model.device)
+        return packed.to(self.device)
 
 
 def _prepared(batch: Sequence[Sample], loss: PolicyLoss) -> list[Sample]:

@@ -5,18 +5,39 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.nn import Linear
+from torch.nn import Linear, Module
 from transformers import PreTrainedModel
 
-from agent_rl.core.errors import UserError
-from agent_rl.models.packed import hidden, pack
+from agent_rl.models.packed import Packed, hidden, pack
 from agent_rl.trainer.algorithms import Batch
 from agent_rl.trainer.algorithms.values import ValueSettings, explained_variance, value_loss
-from agent_rl.trainer.batches import Sample, micro_batches, unlearned
+from agent_rl.trainer.batches import Sample, unlearned
 from agent_rl.trainer.optimizer import apply, learning_rate, make_optimizer
+from agent_rl.trainer.ranks import IDLE, Ranks
+from agent_rl.trainer.sharding import prepare, through
+from agent_rl.trainer.states import load_state, save_state
+from agent_rl.trainer.worker_settings import WorkerSettings
 from agent_rl.trainer.workers.tokenwise import each_token
 
 _STATE = "value.pt"
+
+
+class ValueModel(Module):
+    """A decoder with a head of one number."""
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        """Take the decoder of `model`, which is on a device or on `meta`."""
+        super().__init__()
+        self.decoder = model.get_decoder()
+        precision = torch.promote_types(model.dtype, torch.float32)
+        self.head = Linear(model.config.get_text_config().hidden_size, 1, device=model.device, dtype=precision)
+        torch.nn.init.zeros_(self.head.weight)
+        torch.nn.init.zeros_(self.head.bias)
+
+    def values(self, packed: Packed) -> Tensor:
+        """Return the value before each trained token, `[A, 1]`."""
+        values: Tensor = self.head(hidden(self.decoder, packed).to(self.head.weight.dtype))
+        return values
 
 
 class ValueWorker:
@@ -26,23 +47,23 @@ class ValueWorker:
     noise of a random head, and nothing random is needed for a run to be the same again.
     """
 
-    def __init__(self, model: PreTrainedModel, settings: ValueSettings, micro_tokens: int) -> None:
+    def __init__(
+        self, model: PreTrainedModel, settings: ValueSettings, micro_tokens: int, held: WorkerSettings | None = None
+    ) -> None:
         """Train the decoder of `model` and a head with micro batches of at most `micro_tokens` tokens."""
-        self.decoder = model.get_decoder()
-        precision = torch.promote_types(model.dtype, torch.float32)
-        self.head = Linear(model.config.get_text_config().hidden_size, 1, device=model.device, dtype=precision)
-        torch.nn.init.zeros_(self.head.weight)
-        torch.nn.init.zeros_(self.head.bias)
+        self.ranks = Ranks.here()
+        self.device = self.ranks.device(model)
+        self.model = ValueModel(model)
+        prepare(self.model, held or WorkerSettings(), self.ranks, exact=[self.model.head])
         self.settings = settings
         self.micro_tokens = micro_tokens
-        parameters = [*self.decoder.parameters(), *self.head.parameters()]
-        self.optimizer = make_optimizer(parameters, settings.optimizer)
+        self.optimizer = make_optimizer(list(self.model.parameters()), settings.optimizer)
         self.updates = 0
         self.skipped = 0
 
     def annotate(self, batch: Batch) -> Batch:
         """Return the batch with the note `values`: the value before each trained token, `[A]`, float64."""
-        return batch.noted(values=each_token(self._values, unlearned(batch), self.micro_tokens))
+        return batch.noted(values=each_token(self._values, self.ranks, unlearned(batch), self.micro_tokens))
 
     def update(self, batch: Sequence[Sample], updates: int) -> dict[str, float]:
         """Take one optimizer step on a mini batch and return its metrics.
@@ -54,12 +75,16 @@ class ValueWorker:
             updates: Optimizer steps of the whole run, for the schedule.
         """
         trained, loss = sum(sample.trained for sample in batch), 0.0
-        for micro in micro_batches(batch, self.micro_tokens):
-            values = self._values(micro)
+        for micro in self.ranks.micro_batches(batch, self.micro_tokens):
+            values = self._values(micro or IDLE)
+            if not micro:
+                (values.sum() * 0.0).backward()  # for the ranks compute every micro batch together
+                continue
             old, returns = (_note(micro, name).to(values) for name in ("values", "returns"))
             part = value_loss(values, old, returns, self.settings.clip).sum() / trained
             part.backward()
             loss += float(part.detach())
+        loss = self.ranks.totals({"loss": loss})["loss"]
         rate = learning_rate(self.settings.optimizer, self.updates, updates)
         norm = apply(self.optimizer, rate, self.settings.optimizer.max_grad_norm, loss)
         self.updates += 1
@@ -74,9 +99,8 @@ class ValueWorker:
 
     def save(self, folder: Path) -> None:
         """Write the model and the optimizer's state into `folder`."""
-        state = {"decoder": self.decoder.state_dict(), "head": self.head.state_dict()}
-        state |= {"optimizer": self.optimizer.state_dict(), "updates": self.updates, "skipped": self.skipped}
-        torch.save(state, folder / _STATE)
+        counts = {"updates": self.updates, "skipped": self.skipped}
+        save_state(folder / _STATE, self.optimizer, self.model, self.ranks, own=True, **counts)
 
     def load(self, folder: Path) -> None:
         """Restore what was saved.
@@ -84,22 +108,13 @@ class ValueWorker:
         Raises:
             UserError: It is missing or damaged.
         """
-        try:
-            state = torch.load(folder / _STATE, weights_only=True, map_location=self.head.weight.device)
-            self.decoder.load_state_dict(state["decoder"])
-            self.head.load_state_dict(state["head"])
-            self.optimizer.load_state_dict(state["optimizer"])
-            self.updates, self.skipped = state["updates"], state["skipped"]
-        except Exception as error:
-            told = f"{type(error).__name__}: {error}"
-            raise UserError(f"the value model's state in {folder} cannot be read: {told}") from error
+        state = load_state(folder / _STATE, self.optimizer, self.model, self.ranks, own=True)
+        self.updates, self.skipped = state["updates"], state["skipped"]
 
     def _values(self, batch: Sequence[Sample]) -> Tensor:
         """Return the value before each trained token, `[A]`, with a gradient."""
         packed = pack([(sample.trajectory.tokens, sample.trajectory.loss_mask) for sample in batch])
-        states = hidden(self.decoder, packed.to(self.head.weight.device))
-        values: Tensor = self.head(states.to(self.head.weight.dtype))[:, 0]
-        return values
+        return through(self.model, ValueModel.values, packed.to(self.device))[:, 0]
 
 
 def _note(batch: Sequence[Sample], name: str) -> Tensor:

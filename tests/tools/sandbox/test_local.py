@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 import threading
 from typing import Any
 
@@ -195,6 +196,14 @@ def test_nothing_of_the_parent_is_seen(sandbox: LocalSandbox, monkeypatch: pytes
     assert "hunter2" not in first
     assert first.endswith("1000 [1, 2]")
     assert second == "False ['work'] sandbox"
+
+
+@pytest.mark.parametrize("language", ["python", "bash"])
+def test_a_program_has_the_standard_descriptors_and_no_others(sandbox: LocalSandbox, language: str) -> None:
+    code = "import os\nprint([n for n in range(256) if os.path.lexists(f'/proc/self/fd/{n}')])"
+    if language == "bash":
+        code = f'exec {sys.executable} -c "{code}"'
+    assert ran(sandbox, code, language=language).stdout == "[0, 1, 2]\n"
 
 
 def test_numpy_and_sympy_are_there_for_programs_that_name_them(sandbox: LocalSandbox) -> None:

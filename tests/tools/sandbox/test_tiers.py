@@ -79,13 +79,14 @@ def test_landlock_alone_keeps_files_network_processes_and_time(tmp_path: Path) -
         "import os, time\nfor _ in range(3):\n    if not os.fork(): os.setsid()\ntime.sleep(60)",
         "import os; os.mkdir('b'); os.chmod('.', 0)",
         "x = bytearray(2 << 30)",
-        "print('still here')",
+        "import os; e = os.environ; print({e['HOME'], e['TMPDIR'], os.path.dirname(os.getcwd())})",
     )
     assert {line[0] for line in lines} == {"landlock"}
     assert [line[1] for line in lines[:7]] == ["finished", *["error"] * 6]
     assert all("PermissionError" in line[3] for line in lines[1:7])
     assert [line[1] for line in lines[7:]] == ["error", "time_limit", "finished", "memory_limit", "finished"]
     assert secret.read_text() == "hunter2"
+    assert "," not in lines[-1][2]  # all three are the run's own folder
 
 
 @pytest.mark.slow

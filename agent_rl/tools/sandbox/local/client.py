@@ -20,7 +20,10 @@ from typing import Any
 
 from agent_rl.tools.sandbox.local.settings import Tier
 
-_START = "import sys; sys.path.insert(0, sys.argv[1]); from forked.server import main; main()"
+_START = (
+    "import sys; sys.path.insert(0, sys.argv[1]); from forked.at_fork import put_off; put_off(); "
+    "from forked.server import main; main()"
+)
 _FOLDER = str(Path(__file__).parent)
 _OPTIONS = ("-SsPB", "-X", "utf8")
 _ENVIRONMENT = {
@@ -48,6 +51,16 @@ class Start:
 
     preload: tuple[str, ...] = ()
     roots: tuple[str, ...] = ()
+
+    def environment(self) -> dict[str, str]:
+        """Return what programs find in their environment, but for the names of the scratch folder."""
+        folders = [f"{root}/bin" for root in self.roots]
+        return {
+            "PATH": ":".join([*folders, os.path.dirname(sys.executable), "/usr/local/bin:/usr/bin:/bin"]),
+            "LANG": "C.UTF-8",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "MALLOC_ARENA_MAX": _ENVIRONMENT["MALLOC_ARENA_MAX"],
+        }
 
 
 class ServerGoneError(Exception):
@@ -98,7 +111,7 @@ class ForkServer:
                 "readable": _harmless([*_readable(), *start.roots]),
                 "scratch": server._scratch,
             }
-            await server._send({"tier": tier, "preload": start.preload, **paths})
+            await server._send({"tier": tier, "preload": start.preload, "environment": start.environment(), **paths})
             started = await asyncio.wait_for(first, _STARTING)
         except TimeoutError as error:
             server.close()

@@ -9,7 +9,7 @@ from agent_rl.tools.sandbox.local.forked import wire
 from agent_rl.tools.sandbox.local.run import run_once
 from agent_rl.tools.sandbox.local.settings import Tier
 
-_TRIAL = wire.packed({"files": [], "command": ["/bin/sh", "-c", ":"], "environment": {}, "fetch": [], "session": False})
+_TRIAL = wire.packed({"files": [], "command": ["/bin/sh", "-c", ":"], "fetch": [], "session": False})
 
 _PATIENT = Limits(seconds=60.0)  # a machine that is slow just now isolates as well
 

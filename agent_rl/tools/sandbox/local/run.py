@@ -3,12 +3,13 @@
 import asyncio
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
 
 from agent_rl.tools.sandbox.base import Limits, Result, Status
+from agent_rl.tools.sandbox.local.cgroup import Group
 from agent_rl.tools.sandbox.local.client import ForkServer, ServerGoneError
 from agent_rl.tools.sandbox.local.forked import wire
 from agent_rl.tools.sandbox.local.settings import Tier
@@ -25,7 +26,9 @@ _INODES = 256  # files that it may make for each MiB that it may write
 _GRACE = 10.0  # seconds beyond a run's own after which its fork server is given up
 
 
-async def run_once(server: ForkServer, request: bytes, limits: Limits, stdin: bytes, addresses: int = 1) -> Result:
+async def run_once(
+    server: ForkServer, request: bytes, limits: Limits, stdin: bytes, addresses: int = 1, group: Group | None = None
+) -> Result:
     """Let a fork server run something once, and return what became of it.
 
     Args:
@@ -34,25 +37,27 @@ async def run_once(server: ForkServer, request: bytes, limits: Limits, stdin: by
         limits: What it may use.
         stdin: Its standard input.
         addresses: How many times its memory a process may take of addresses; 0 for any number.
+        group: The cgroup to run it in.
 
     Raises:
         ServerGoneError: The fork server has ended, or does not answer.
     """
-    (name, answer), ended_before = server.begin(), ended_for_memory()
+    (name, answer), ended_before = server.begin(), 0 if group else ended_for_memory()
 
     def stop() -> None:
         server.tell(name, "kill")
 
     mosts = (limits.output_kb << 10, limits.output_kb << 10, len(request) + (2 * limits.disk_mb << 20))
     with ExitStack() as stack:
+        if group:
+            stack.callback(group.close)
         streams = []
         for most in mosts:
             streams.append(Output(most, stop))
             stack.callback(streams[-1].finish)
         with content(request) as asked, content(stdin) as read:
-            await server.run(
-                name, order(limits, request, addresses), [asked, read, *(stream.writing for stream in streams)]
-            )
+            descriptors = [asked, read, *(stream.writing for stream in streams)]
+            await server.run(name, *joining(group, order(limits, request, addresses), descriptors))
         for stream in streams:
             stream.handed()
         try:
@@ -66,6 +71,8 @@ async def run_once(server: ForkServer, request: bytes, limits: Limits, stdin: by
         for stream in streams:
             stream.finish()
         result = _result(server.tier, account, *streams)
+    if group:
+        return group.judged(result)
     if result.status is Status.ERROR and ended_for_memory() > ended_before:
         # The kernel takes programs first; whether it took this one, or one of its processes, it does not say.
         return replace(result, status=Status.INFRASTRUCTURE, message="the machine ran out of memory meanwhile")
@@ -81,6 +88,18 @@ def ended_for_memory() -> int:
         return 0
 
 
+def joining(
+    group: Group | None, order: Mapping[str, Any], descriptors: Sequence[int]
+) -> tuple[dict[str, Any], list[int]]:
+    """Return an order to the fork server, and what goes with it, for a run in a cgroup, where it has one."""
+    return {**order, "cgroup": group is not None}, [*descriptors, *(group.descriptors if group else [])]
+
+
+def given_mb(request: bytes) -> int:
+    """Return the MiB that a request brings along, rounded up."""
+    return 1 + (len(request) >> 20)
+
+
 def order(limits: Limits, request: bytes, addresses: int) -> dict[str, Any]:
     """Return the limits as numbers for the fork server; what a request brings along does not count as written."""
     given = wire.unpacked(request)[0]["files"]
@@ -89,7 +108,7 @@ def order(limits: Limits, request: bytes, addresses: int) -> dict[str, Any]:
         "memory_mb": limits.memory_mb,
         "address_space_mb": addresses * limits.memory_mb,
         "disk_mb": limits.disk_mb,
-        "given_mb": 1 + (len(request) >> 20),
+        "given_mb": given_mb(request),
         "inodes": _INODES * limits.disk_mb + sum(path.count("/") + 1 for path, _ in given),
         "processes": limits.processes,
     }

@@ -1,9 +1,7 @@
 """The local sandbox: programs in processes of this machine that are forked for them and kept apart from it."""
 
 import asyncio
-import os
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,10 +10,12 @@ from agent_rl.core.errors import UserError, nearest
 from agent_rl.core.threads import service_loop
 from agent_rl.tools.sandbox.base import Limits, Program, Result, Session, Status
 from agent_rl.tools.sandbox.languages import LANGUAGES, Language, installed
+from agent_rl.tools.sandbox.local.cgroup import Group
 from agent_rl.tools.sandbox.local.client import ForkServer, ServerGoneError, Start
 from agent_rl.tools.sandbox.local.forked import wire
+from agent_rl.tools.sandbox.local.groups import Groups, groups
 from agent_rl.tools.sandbox.local.ladder import strongest
-from agent_rl.tools.sandbox.local.run import run_once
+from agent_rl.tools.sandbox.local.run import given_mb, run_once
 from agent_rl.tools.sandbox.local.session import Family, Interpreter, LocalSession
 from agent_rl.tools.sandbox.local.settings import LocalSettings, Tier
 from agent_rl.tools.sandbox.paths import check
@@ -40,16 +40,9 @@ class _Job:
 
     def request(self) -> bytes:
         """Return it as `forked.job` reads it."""
-        folders = [f"{root}/bin" for root in self.start.roots]
         header = {
             "files": [(path, len(content)) for path, content in self.files.items()],
             "command": self.command,
-            "environment": {
-                "PATH": ":".join([*folders, os.path.dirname(sys.executable), "/usr/local/bin:/usr/bin:/bin"]),
-                "LANG": "C.UTF-8",
-                "PYTHONDONTWRITEBYTECODE": "1",
-                "MALLOC_ARENA_MAX": "2",
-            },
             "fetch": self.fetch,
             "session": self.session,
         }
@@ -67,6 +60,7 @@ class LocalSandbox:
         self._starting = asyncio.Lock()
         self._servers: dict[Start, ForkServer] = {}
         self._tier: Tier | None = None
+        self._groups: Groups | None = None
 
     async def run(self, program: Program, stdin: str = "") -> Result:
         """Run a program once; see `Sandbox`."""
@@ -88,13 +82,17 @@ class LocalSandbox:
 
     async def close(self) -> None:
         """End the fork servers and all that they run; harmless twice."""
-        if self._servers:
+        if self._servers or self._groups:
             await service_loop().call(self._close())
 
     async def _close(self) -> None:
         for server in self._servers.values():
             server.close()
         self._servers.clear()
+        self._tier = None
+        if self._groups:
+            self._groups.close()
+            self._groups = None
 
     async def _run_each(self, program: Program, inputs: Sequence[str]) -> list[Result]:
         job = _python(program)
@@ -113,9 +111,10 @@ class LocalSandbox:
         with current().excuse.queueing():
             await self._places.acquire()
         try:
-            server = await self._server(job.start)
+            server, request = await self._server(job.start), job.request()
+            group = self._group(job.limits, request)
             return await run_once(
-                server, job.request(), job.limits, stdin.encode(errors="surrogatepass"), job.addresses
+                server, request, job.limits, stdin.encode(errors="surrogatepass"), job.addresses, group
             )
         except (ServerGoneError, OSError) as error:
             return Result(Status.INFRASTRUCTURE, tier=self._tier or "", message=str(error))
@@ -125,12 +124,18 @@ class LocalSandbox:
     async def _interpreter(self, limits: Limits, code: str) -> Interpreter:
         """Begin the interpreter of a session, with what its first cell imports."""
         job = replace(_python(Program(code, limits=limits)), files={}, session=True)
-        return await Family(await self._server(job.start), limits).begin(job.request())
+        server, request = await self._server(job.start), job.request()
+        return await Family(server, limits, self._group(limits, request)).begin(request)
+
+    def _group(self, limits: Limits, request: bytes) -> Group | None:
+        """Make the cgroup of a run, where runs have one."""
+        return self._groups.make(limits, given_mb(request)) if self._groups else None
 
     async def _server(self, start: Start) -> ForkServer:
         """Return the fork server that was started so, anew where it has ended."""
         async with self._starting:
             if self._tier is None:
+                self._groups = self._groups or groups(self.settings.cgroup)
                 self._tier, self._servers[_PLAIN] = await strongest(self.settings.weakest, _PLAIN)
             server = self._servers.get(start)
             if server is None or server.gone:

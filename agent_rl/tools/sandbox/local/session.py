@@ -18,8 +18,9 @@ from agent_rl.core.context import current
 from agent_rl.core.outcome import InfrastructureError
 from agent_rl.core.threads import service_loop
 from agent_rl.tools.sandbox.base import Limits, Result, Session, Status
+from agent_rl.tools.sandbox.local.cgroup import Ended, Group
 from agent_rl.tools.sandbox.local.client import ForkServer, ServerGoneError
-from agent_rl.tools.sandbox.local.run import content, order
+from agent_rl.tools.sandbox.local.run import content, joining, order
 from agent_rl.tools.sandbox.local.streams import Output
 
 _STARTING = 30.0  # seconds that a first interpreter has to say that it is there
@@ -33,10 +34,12 @@ _MOST_BYTES = 65536  # of one message
 class Family:
     """One run that holds the interpreters of a session and of its snapshots; it ends with the last of them."""
 
-    def __init__(self, server: ForkServer, limits: Limits) -> None:
-        """Prepare a run of `server`, which `begin` starts."""
-        self.server, self.limits = server, limits
+    def __init__(self, server: ForkServer, limits: Limits, group: Group | None = None) -> None:
+        """Prepare a run of `server`, which `begin` starts, in a cgroup, where it has one."""
+        self.server, self.limits, self.group = server, limits, group
         self.name, self.account = server.begin()
+        if group:
+            self.account.add_done_callback(lambda _: group.close())
         self.interpreters = 0
         self._busy = 0
 
@@ -53,12 +56,14 @@ class Family:
         try:
             with content(request) as wanted:
                 descriptors = [wanted, nothing, nothing, nothing, report.writing, theirs.fileno()]
-                await self.server.run(self.name, asked, descriptors)
+                await self.server.run(self.name, *joining(self.group, asked, descriptors))
             theirs.close()
             return await Interpreter.greeted(self, ours, _STARTING)
         except BaseException:
             ours.close()
             self.server.tell(self.name, "kill")
+            if self.group:
+                self.group.close()
             raise
         finally:
             os.close(nothing)
@@ -91,6 +96,13 @@ class Family:
         if self.account.exception():
             return Status.INFRASTRUCTURE
         return Status.MEMORY_LIMIT if self.account.result().get("killed") == "memory" else Status.ERROR
+
+    def exceeded(self) -> bool:
+        """Return whether the kernel has ended one of its processes for the limit of memory; then the rest is killed."""
+        if self.group is None or self.group.ended() is not Ended.LIMIT:
+            return False
+        self.server.tell(self.name, "kill")
+        return True
 
 
 class Interpreter:
@@ -156,13 +168,17 @@ class Interpreter:
         if stdout.over or stderr.over:
             self.end()
             status, exit_code = Status.OUTPUT_LIMIT, None
+        if self.family.exceeded():
+            self.end()
+            status, exit_code = Status.MEMORY_LIMIT, None
         out, error = (stream.content.decode(errors="replace") for stream in (stdout, stderr))
         if status is Status.ERROR and error.rstrip().rpartition("\n")[2].startswith("MemoryError"):
             status = Status.MEMORY_LIMIT
         gone = "the fork server has ended" if self.family.server.gone else "the session was closed within a call"
         message = gone if status is Status.INFRASTRUCTURE else ""
         taken, tier = time.monotonic() - begun, self.family.server.tier
-        return Result(status, exit_code, out, error, taken, tier=tier, message=message)
+        peak = self.family.group.peak_mb() if self.family.group else None
+        return Result(status, exit_code, out, error, taken, peak, tier, message=message)
 
     async def _outcome(self, answer: "asyncio.Future[int | None]", seconds: float) -> tuple[Status, int | None]:
         """Wait for the answer to a cell, for the end of the interpreter, or for the deadline."""

@@ -20,8 +20,7 @@ def serve(control: int) -> NoReturn:
 
     A cell comes with descriptors of its code, its standard output and its standard error; `fork` with a new socket.
     """
-    program.open_streams()
-    names, channel, number = program.fresh_main(), socket.socket(fileno=control), 0
+    names, channel, number = program.enter_main(), socket.socket(fileno=control), 0
     _say(channel, {})
     while True:
         data, descriptors, _, _ = socket.recv_fds(channel, _MOST_BYTES, 3)

@@ -1,5 +1,6 @@
 """One run: the process that watches over it from within (its init), and the program."""
 
+import _signal  # type: ignore[import-not-found]
 import contextlib
 import fcntl
 import os
@@ -8,28 +9,32 @@ import signal
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from . import cells, folder, kernel, program, wire
+from . import at_fork, cells, folder, kernel, program, wire
 from .tiers import Tier
 
 _WORK = "work"
 _DESCRIPTORS = 256
-_FIRST = "1000"  # where the machine runs out of memory, programs are ended before anything else
+_FIRST = b"1000"  # where the machine runs out of memory, programs are ended before anything else
 _exit = os._exit  # programs may put something else there
 _REPORT, _REQUEST, _CONTROL = 3, 4, 5  # where init holds these descriptors
 
 
-def begin(tier: Tier, order: dict[str, Any], descriptors: list[int]) -> NoReturn:
+def begin(tier: Tier, order: dict[str, Any], descriptors: list[int], addresses: int) -> NoReturn:
     """Be init in the process that was forked for a run; never returns.
 
     Args:
         tier: How it is kept apart.
         order: The limits, as numbers.
-        descriptors: The run's request, standard input, output and error, its report, and a session's socket.
+        descriptors: The run's request, standard input, output and error, its report, and a session's socket; where the
+            order says that it has a cgroup, what tells of it, and what puts a process in.
+        addresses: Bytes of addresses that the interpreter has taken already.
     """
     try:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # what init has a handler for, a program could send to it
+        if order["cgroup"]:  # before anything else, so that all that it forks and holds is in there
+            os.write(descriptors[-1], b"0")
+            del descriptors[-2:]
         _arrange(descriptors)
-        _init(tier, order)
+        _init(tier, order, addresses)
     except BaseException as error:
         wire.write_all(_REPORT, wire.packed({"failed": f"{type(error).__name__}: {error}"}))
     finally:
@@ -45,57 +50,50 @@ def _arrange(descriptors: list[int]) -> None:
     kernel.close_from(max(places) + 1)
 
 
-def _init(tier: Tier, order: dict[str, Any]) -> None:
+def _init(tier: Tier, order: dict[str, Any], addresses: int) -> None:
     os.umask(0o022)
     scratch = tier.prepare(order)
     work = os.path.join(scratch, _WORK)
     os.mkdir(work)
     os.chdir(work)
-    with open(_REQUEST, "rb") as file:
-        request, contents = wire.unpacked(file.read())
+    request, contents = wire.unpacked(wire.read_all(_REQUEST))
+    os.close(_REQUEST)
     folder.fill(request["files"], contents)
-    addresses = _addresses()
-    with open("/proc/self/oom_score_adj", "w") as file:
-        file.write(_FIRST)
+    del contents  # else they would count as memory of the program
+    score = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+    os.write(score, _FIRST)
+    os.close(score)
     tier.restrict(scratch)
     main = os.fork()
     if not main:
-        _become(lambda: tier.restrict_program(scratch), order, request, scratch, addresses)
+        _become(lambda: tier.restrict_program(scratch), order, request, addresses)
     _watch(tier, main, request, work, (order["disk_mb"] + order["given_mb"]) << 20)
 
 
-def _become(
-    confine: Callable[[], None], order: dict[str, Any], request: dict[str, Any], scratch: str, own: int
-) -> NoReturn:
+def _become(confine: Callable[[], None], order: dict[str, Any], request: dict[str, Any], own: int) -> NoReturn:
     """Be the program; never returns."""
     exit_code = 1
     try:
         os.close(_REPORT)
         confine()
         kernel.dumpable(True)
-        command, environment = request["command"], request["environment"] | {"HOME": scratch, "TMPDIR": scratch}
+        command = request["command"]
         _limit(order, 0 if command else own)
-        os.environ.clear()
-        os.environ.update(environment)
         if command:
             signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-            os.execvpe(command[0], command, environment)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+            os.execvp(command[0], command)
+        at_fork.take_up()
+        _signal.signal(signal.SIGINT, signal.default_int_handler)  # without the work for the old handler's name
         if request["session"]:
             cells.serve(_CONTROL)
-        with open(program.NAME, "rb") as file:
-            code = file.read()
+        source = os.open(program.NAME, os.O_RDONLY)
+        code = wire.read_all(source)
+        os.close(source)
         exit_code = program.run(code)
     except BaseException as error:
         os.write(2, f"{type(error).__name__}: {error}\n".encode())
     finally:
         _exit(exit_code)
-
-
-def _addresses() -> int:
-    """Return the bytes of addresses that this interpreter has taken already."""
-    with open("/proc/self/statm", "rb") as file:
-        return int(file.read().split()[0]) * resource.getpagesize()
 
 
 def _limit(order: dict[str, Any], own: int) -> None:

@@ -9,9 +9,13 @@ _PDEATHSIG, _DUMPABLE, _NO_NEW_PRIVS, _SUBREAPER, _CAP_AMBIENT = 1, 4, 38, 36, 4
 _MOUNT_SETATTR, _PIVOT_ROOT = 442, {"x86_64": 155, "aarch64": 41}
 _CLOSE_RANGE = 436
 _DETACH = 2
+_KILL = 9
 _AT_RECURSIVE = 0x8000
 _CAPABILITIES_V3 = 0x20080522
 _libc = ctypes.CDLL(None, use_errno=True)
+_libc.prctl.argtypes = (ctypes.c_int, *[ctypes.c_ulong] * 4)
+# Types that would be made anew in every run otherwise.
+_CAPABILITIES_OF_THIS_THREAD, _NO_CAPABILITIES = (ctypes.c_uint32 * 2)(_CAPABILITIES_V3, 0), (ctypes.c_uint32 * 6)()
 
 
 def checked(result: int, what: str) -> int:
@@ -33,13 +37,12 @@ def syscall(what: str, number: int, *arguments: object) -> int:
 
 def prctl(option: int, *arguments: int) -> int:
     """Change something of this process."""
-    padded = [*arguments, 0, 0, 0, 0][:4]
-    return checked(_libc.prctl(option, *(ctypes.c_ulong(value) for value in padded)), f"prctl {option}")
+    return checked(_libc.prctl(option, *arguments, *[0] * (4 - len(arguments))), f"prctl {option}")
 
 
 def die_with_parent() -> None:
     """Let the kernel kill this process when the one that forked it ends."""
-    prctl(_PDEATHSIG, 9)
+    prctl(_PDEATHSIG, _KILL)
 
 
 def dumpable(allowed: bool) -> None:
@@ -109,5 +112,11 @@ def close_from(first: int) -> None:
 def drop_capabilities() -> None:
     """Give up every capability of this thread for good."""
     prctl(_CAP_AMBIENT, 4)  # clear all
-    header = (ctypes.c_uint32 * 2)(_CAPABILITIES_V3, 0)
-    checked(_libc.capset(header, (ctypes.c_uint32 * 6)()), "capset")
+    checked(_libc.capset(_CAPABILITIES_OF_THIS_THREAD, _NO_CAPABILITIES), "capset")
+
+
+def end_all_but_this() -> None:
+    """Kill all that this process may send a signal to, itself and init left out, and wait until it has no child."""
+    _libc.kill(-1, _KILL)  # through C because Python makes an exception where there is nobody, as there mostly is
+    while _libc.waitpid(-1, None, 0) > 0:
+        pass

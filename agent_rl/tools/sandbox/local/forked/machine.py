@@ -63,6 +63,7 @@ class Machine:
         kernel.adopt_orphans()
         scratch = self._folder(order)
         os.mkdir(scratch)
+        os.environ.update(HOME=scratch, TMPDIR=scratch)
         return scratch
 
     def restrict(self, scratch: str) -> None:

@@ -85,10 +85,7 @@ class Namespaces:
 
     def end_all_but_init(self) -> None:
         """Kill all that a program has left running, in init, and wait until it has ended."""
-        with contextlib.suppress(ProcessLookupError, ChildProcessError):
-            os.kill(-1, signal.SIGKILL)
-            while True:
-                os.waitpid(-1, 0)
+        kernel.end_all_but_this()
 
     def kill(self, pid: int, watch: int) -> None:
         """Kill a run, in the fork server: with init dies all the rest."""

@@ -14,6 +14,8 @@ _SELDOM = 10  # how many times as long as a look has taken the next is put off
 _REST = 3  # how many times as long as counting has taken it is not begun again
 _SURE = 2  # looks in a row that find nothing running, after which everything stands still
 _NUMBER = 8  # bytes
+_NO_KILLS = b"oom_kill 0"
+_MOST_BYTES = 4096  # of what tells of a cgroup's dead
 
 
 class Run:
@@ -27,14 +29,15 @@ class Run:
         killed: What it was killed for, `""` as long as it was not.
         peak_kb: The most memory seen.
         counter: The descriptor through which a process that counts its memory will answer, -1 where there is none.
+        kills: The descriptor that tells whether the kernel has ended one of its processes for memory, likewise.
     """
 
-    def __init__(self, tier: Tier, order: dict[str, Any], pid: int) -> None:
+    def __init__(self, tier: Tier, order: dict[str, Any], pid: int, kills: int) -> None:
         """Watch the init that was just forked."""
         self.order, self.pid, self.watch = order, pid, os.pidfd_open(pid)
         self.begun = time.monotonic()
         self.killed, self.peak_kb, self.counter = "", 0, -1
-        self._tier, self._counting = tier, 0
+        self._tier, self._counting, self.kills = tier, 0, kills
         self._next, self._next_count = self.begun + _LOOK, self.begun
         self._stopped, self._quiet = False, 0
 
@@ -108,6 +111,9 @@ class Run:
 
     def _measure(self) -> None:
         family = tree.descendants(self.pid)
+        if self.kills >= 0 and _NO_KILLS not in os.pread(self.kills, _MOST_BYTES, 0).splitlines():
+            self.kill("kernel")
+            return
         if len(family) > self.order["processes"]:
             self.kill("processes")
             return

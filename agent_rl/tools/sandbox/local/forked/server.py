@@ -5,13 +5,15 @@ import gc
 import importlib
 import json
 import os
+import resource
 import select
+import signal
 import socket
 import sys
 import time
 from typing import Any
 
-from . import job, seccomp
+from . import job, program, root, seccomp
 from .runs import Run
 from .tiers import Tier, chosen
 
@@ -25,7 +27,7 @@ class Server:
 
     def __init__(self, parent: socket.socket, tier: Tier) -> None:
         """Serve nobody else."""
-        self._parent, self._tier = parent, tier
+        self._parent, self._tier, self._addresses = parent, tier, _addresses()
         self._runs: dict[int, Run] = {}  # by the descriptor that watches it
         self._poll = select.epoll()
         self._poll.register(parent.fileno(), select.EPOLLIN)
@@ -89,8 +91,8 @@ class Server:
             self._tell({"run": order["run"], "failed": str(error)})
             return
         if not pid:
-            job.begin(self._tier, order, descriptors)
-        run = Run(self._tier, order, pid)
+            job.begin(self._tier, order, descriptors, self._addresses)
+        run = Run(self._tier, order, pid, os.dup(descriptors[-2]) if order["cgroup"] else -1)
         self._runs[run.watch] = run
         self._poll.register(run.watch, select.EPOLLIN)
 
@@ -99,6 +101,8 @@ class Server:
         self._poll.unregister(run.watch)
         del self._runs[run.watch]
         os.close(run.watch)
+        if run.kills >= 0:
+            os.close(run.kills)
         run.close()
         _, _, usage = os.wait4(run.pid, 0)
         self._tier.clean(run.order)
@@ -123,12 +127,22 @@ def main() -> None:
         parent.send(json.dumps({"failed": f"{type(error).__name__}: {error}"}).encode())
         raise SystemExit(1) from error
     parent.send(json.dumps({"ready": True}).encode())
+    os.environ.clear()
+    os.environ.update(settings["environment"], HOME=root.SCRATCH, TMPDIR=root.SCRATCH)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # what init has a handler for, a program could send to it
+    program.prepare()
     if seccomp.supported():
         seccomp.prepare()
     gc.collect()
     gc.freeze()
     gc.disable()
     Server(parent, tier).serve()
+
+
+def _addresses() -> int:
+    """Return the bytes of addresses that this process has taken."""
+    with open("/proc/self/statm", "rb") as file:
+        return int(file.read().split()[0]) * resource.getpagesize()
 
 
 def _preload(names: list[str]) -> None:

@@ -26,6 +26,11 @@ def unpacked(data: bytes) -> tuple[dict[str, Any], bytes]:
     return json.loads(data[_LENGTH:start]), data[start:]
 
 
+def read_all(descriptor: int) -> bytes:
+    """Return what a file holds from where it is read."""
+    return os.read(descriptor, os.fstat(descriptor).st_size)
+
+
 def write_all(descriptor: int, data: bytes) -> None:
     """Write all of `data`."""
     rest = memoryview(data)

@@ -1,0 +1,123 @@
+"""Models ready for workers: with activations computed twice to save memory, and dealt out over the ranks by FSDP2.
+
+Each rank keeps a part of every weight, of its gradient and of its optimizer state. A layer's weights are gathered for
+its forward and backward pass, and those outside of layers for the whole pass. Gradients are sums over the ranks: what
+the loss is divided by is known of the whole mini batch. Rank 0 alone reads a model; the others begin with its shape.
+"""
+
+from collections.abc import Callable, Sequence
+from types import MethodType
+from typing import Any, TypeVar
+
+import torch
+from torch import distributed
+from torch.nn import Module
+from torch.utils.checkpoint import checkpoint
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers.modeling_layers import GradientCheckpointingLayer
+
+from agent_rl.models.loading import load_model, load_skeleton, load_tokenizer
+from agent_rl.models.settings import ModelSettings
+from agent_rl.trainer.ranks import Ranks
+from agent_rl.trainer.worker_settings import WorkerSettings
+
+T = TypeVar("T")
+_CALL = "agent_rl_call"
+
+
+def load_for_ranks(settings: ModelSettings) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Load a model, and its tokenizer, for a worker: on several ranks rank 0 into main memory, the others its shape.
+
+    Raises:
+        UserError: There is no such model, or its files are damaged.
+    """
+    ranks = Ranks.here()
+    if not ranks.sharded:
+        return load_model(settings)
+    loaded = ranks.first(lambda: load_model(settings.model_copy(update={"device": "cpu"})))
+    return loaded or (load_skeleton(settings), load_tokenizer(settings))
+
+
+def prepare(module: Module, settings: WorkerSettings, ranks: Ranks, exact: Sequence[Module] = ()) -> None:
+    """Make a model ready, in place; optimizers are made afterwards, for its weights are other tensors then.
+
+    Args:
+        module: The model, its weights on rank 0.
+        settings: How it is held in memory.
+        ranks: Whom it is dealt out to.
+        exact: Parts of it that compute in the type of their weights, whatever `settings.compute` says.
+    """
+    settings.check(ranks.sharded)
+    layers = [layer for layer in module.modules() if isinstance(layer, GradientCheckpointingLayer)]
+    if settings.recompute:
+        for layer in layers:
+            layer.forward = MethodType(_recomputed, layer)
+    if ranks.sharded:
+        _shard(module, layers, exact, settings, ranks)
+
+
+def through(module: Module, function: Callable[..., T], *arguments: Any) -> T:
+    """Return `function(module, *arguments)`, where those weights of the module are whole that are outside of layers."""
+    call = getattr(module, _CALL, None)
+    if call is None:
+        return function(module, *arguments)
+    found: T = call(function, *arguments)
+    if not torch.is_grad_enabled():
+        module.reshard()  # type: ignore[operator]  # else FSDP waits for a backward pass
+    return found
+
+
+def _recomputed(layer: Module, *arguments: Any, **named: Any) -> Any:
+    forward = MethodType(type(layer).forward, layer)
+    if not torch.is_grad_enabled():
+        return forward(*arguments, **named)
+    return checkpoint(forward, *arguments, use_reentrant=False, preserve_rng_state=False, **named)
+
+
+def _shard(
+    module: Module, layers: Sequence[Module], exact: Sequence[Module], settings: WorkerSettings, ranks: Ranks
+) -> None:
+    from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_state_dict
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import (
+        CPUOffloadPolicy,
+        FSDPModule,
+        MixedPrecisionPolicy,
+        OffloadPolicy,
+        fully_shard,
+        register_fsdp_forward_method,
+    )
+
+    device = ranks.device(module)
+    weights, buffers = module.state_dict() if ranks.rank == 0 else {}, dict(module.named_buffers())
+    module.to("meta")
+    for part in module.modules():
+        if isinstance(part, PreTrainedModel):
+            part.tie_weights()
+    offload = CPUOffloadPolicy(pin_memory=device.type == "cuda") if settings.offload else OffloadPolicy()
+    common: dict[str, Any] = {"mesh": init_device_mesh(device.type, (ranks.size,)), "offload_policy": offload}
+    compute = {} if settings.compute is None else {"param_dtype": getattr(torch, settings.compute)}
+    lower = MixedPrecisionPolicy(**compute, reduce_dtype=torch.float32 if compute else None)
+    for layer in layers:
+        fully_shard(layer, mp_policy=lower, **common)
+    for part in exact:
+        fully_shard(part, **common)
+    outside = MixedPrecisionPolicy(**compute, reduce_dtype=lower.reduce_dtype, output_dtype=lower.reduce_dtype)
+    fully_shard(module, mp_policy=outside, **common)
+    module.to_empty(device=torch.device("cpu") if settings.offload else device)
+    set_model_state_dict(module, weights, options=StateDictOptions(full_state_dict=True, broadcast_from_rank0=True))
+    for name, empty in list(module.named_buffers()):
+        buffer = buffers[name].to(device) if ranks.rank == 0 else torch.empty_like(empty, device=device)
+        distributed.broadcast(buffer, 0)
+        place, _, last = name.rpartition(".")
+        setattr(module.get_submodule(place), last, buffer)
+    for part in module.modules():
+        if isinstance(part, FSDPModule):
+            part.set_gradient_divide_factor(1.0)
+            part.set_force_sum_reduction_for_comms(True)
+    setattr(module, _CALL, MethodType(_call, module))
+    register_fsdp_forward_method(module, _CALL)
+
+
+def _call(module: Module, function: Callable[..., T], *arguments: Any) -> T:
+    return function(module, *arguments)
