@@ -96,25 +96,33 @@ def common(one: Sequence[int], other: Sequence[int]) -> int:
 
 
 def predict(
+    model: PreTrainedModel, packed: Packed, temperature: float = 1.0, entropy_gradient: bool = False
+) -> Predicted:
+    """Return what `model` says of the trained tokens; the arguments are those of `predict_from`."""
+    return predict_from(model, hidden(model.get_decoder(), packed), packed.targets, temperature, entropy_gradient)
+
+
+def predict_from(
     model: PreTrainedModel,
-    packed: Packed,
+    states: Tensor,
+    targets: Tensor,
     temperature: float = 1.0,
     entropy_gradient: bool = False,
     at_once: int | None = None,
 ) -> Predicted:
-    """Return what `model` says of the trained tokens, the logits divided by `temperature`.
+    """Return what the output layer of `model` says of `targets`.
 
-    Logits are computed for trained tokens only, and for `at_once` of them at a time: their backward computes them
-    again, so that memory grows with hidden states and not with the vocabulary.
+    Logits exist for `at_once` tokens at a time: their backward computes them again, so that memory grows with hidden
+    states and not with the vocabulary.
 
     Args:
         model: The model.
-        packed: The batch.
+        states: The decoder's output before each of the tokens, `[A, H]`.
+        targets: The tokens, `[A]`.
         temperature: Divides the logits.
         entropy_gradient: Whether entropies have a gradient, too.
-        at_once: Tokens; by default what makes a few million logits.
+        at_once: Tokens; by default what makes some million logits.
     """
-    states = hidden(model.get_decoder(), packed)
     at_once = at_once or max(1, _LOGITS // model.config.get_text_config().vocab_size)
 
     def part(states: Tensor, targets: Tensor) -> Predicted:
@@ -123,8 +131,8 @@ def predict(
         return _said(logits if temperature == 1.0 else logits / temperature, targets, entropy_gradient)
 
     if len(states) <= at_once:  # nothing to save: logits are kept for the backward
-        return part(states, packed.targets)
-    pairs = zip(states.split(at_once), packed.targets.split(at_once), strict=True)
+        return part(states, targets)
+    pairs = zip(states.split(at_once), targets.split(at_once), strict=True)
     parts = [checkpoint(part, *pair, use_reentrant=False) if states.requires_grad else part(*pair) for pair in pairs]
     return Predicted(*(torch.cat(each) for each in zip(*parts, strict=True)))
 

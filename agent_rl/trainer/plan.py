@@ -11,6 +11,8 @@ from agent_rl.models.settings import ModelSettings
 from agent_rl.models.weights import adapter_parameters
 from agent_rl.rollout.engines.build import check_limits
 from agent_rl.rollout.engines.embedded.settings import EmbeddedSettings
+from agent_rl.trainer.cluster.placement import pools_of, shape_of
+from agent_rl.trainer.cluster.settings import RaySettings
 from agent_rl.trainer.settings import TrainConfig
 
 _MB = 2**20
@@ -47,7 +49,19 @@ def explain(config: TrainConfig) -> Iterator[str]:
         measured = min(config.eval.tasks, there[config.eval.split]) * config.eval.samples
         modes = " and ".join(config.eval.modes)
         yield f"Evaluation: {measured} episodes on '{config.eval.split}', {modes}, before and after."
+    if isinstance(config.cluster, RaySettings):
+        yield from _placed(config, config.cluster)
     yield from _memory(config)
+
+
+def _placed(config: TrainConfig, settings: RaySettings) -> Iterator[str]:
+    """Yield where the workers live, a sentence for each pool of actors."""
+    shape = shape_of(config, settings)
+    where = f"of the Ray cluster at {settings.address}" if settings.address else "of a Ray cluster of the run's own"
+    for name, kinds in pools_of(config, settings).items():
+        together = f"{shape.ranks} ranks (placed by {shape.strategy}, meeting over {shape.backend})"
+        ranks = "1 rank" if shape.ranks == 1 else together
+        yield f"Actors {where}, '{name}': {ranks}, each with {shape}, for {' and '.join(kinds)}."
 
 
 def _waits(config: TrainConfig) -> str:
@@ -114,9 +128,10 @@ def _engine(config: TrainConfig, model: PretrainedConfig, size: int, weights: in
     """Return what the engine needs in this process."""
     if not isinstance(config.engine, EmbeddedSettings):
         return "key-value cache in the servers"
+    own = config.rollout.mode == "async" or isinstance(config.cluster, RaySettings)
     width = getattr(model, "head_dim", None) or model.hidden_size // model.num_attention_heads
     row = 2 * model.num_hidden_layers * model.num_key_value_heads * width * size
     cache = config.engine.rows * min(config.rollout.limits.episode_tokens, model.max_position_embeddings) * row
     return f"key-value cache {cache / _MB:.0f} MB" + (
-        f" and weights of the engine's own {weights / _MB:.0f} MB" if config.rollout.mode == "async" else ""
+        f" and weights of the engine's own {weights / _MB:.0f} MB" if own else ""
     )

@@ -44,7 +44,8 @@ class TrainerSettings(Settings):
     mini_batches: PositiveInt = 2
     """Optimizer steps on one rollout; its trajectories are dealt out evenly among them."""
     micro_tokens: PositiveInt = 8192
-    """Tokens computed at once; the result depends on it by rounding only."""
+    """Tokens computed at once, those that sequences begin with in common counted once; the result depends on it by
+    rounding only."""
     skipped_budget: NonNegativeInt = 10
     """Updates of the run that may be skipped because a loss or gradient is not finite; over it the run stops."""
     mismatch_alarm: PositiveFloat = 0.1

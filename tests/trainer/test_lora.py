@@ -55,7 +55,8 @@ def test_what_this_process_cannot_do_is_refused(word):
 
 
 def test_layers_computed_twice_are_those_of_the_setting():
-    policy = make_policy(train("worker.recompute=true"), None)
+    config = train("worker.recompute=true")
+    policy = make_policy(config, None)
     assert all("forward" in vars(layer) for layer in policy.model.model.layers)
 
 

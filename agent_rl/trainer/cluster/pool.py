@@ -2,20 +2,39 @@
 
 import logging
 import os
+import re
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from agent_rl.core.errors import UserError
 from agent_rl.core.outcome import told
 from agent_rl.trainer.cluster.base import WorkerLostError
 from agent_rl.trainer.cluster.placement import Shape
-from agent_rl.trainer.cluster.rank import Make, Place, Rank, Reply
+from agent_rl.trainer.cluster.rank import Make, Rank, Reply
 
 logger = logging.getLogger(__name__)
 # For the cause of a failure to show: the collectives of the others fail before Ray says who died.
 _GRACE_SECONDS = 5.0
+_COLOURS = re.compile("\x1b\\[[0-9;]*m")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a rank is.
+
+    Attributes:
+        host: The address of its machine.
+        pid: Of its process.
+    """
+
+    host: str
+    pid: int
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}"
 
 
 class Pool:
@@ -97,7 +116,8 @@ class Pool:
             self._actors.append(actor.options(**options).remote(os.getcwd(), shape.cpus))
         each = [rank.place.remote() for rank in self._actors]
         self.end(each, "the start", shape.seconds)
-        self.places = ray.get(each)
+        hosts = {node["NodeID"]: node["NodeManagerAddress"] for node in ray.nodes()}
+        self.places = [Place(hosts[node], pid) for node, pid in ray.get(each)]
         if shape.ranks > 1:
             host = self.places[0].host
             port = ray.get(self._actors[0].invite.remote(host, shape.ranks))
@@ -140,7 +160,8 @@ class Pool:
         cause = error.cause if isinstance(error, ray.exceptions.RayTaskError) else error
         if isinstance(cause, UserError):
             raise cause
-        logger.error("%s failed in %s:\n%s", self._named(number), said, getattr(error, "traceback_str", error))
+        traceback = _COLOURS.sub("", str(getattr(error, "traceback_str", error)))
+        logger.error("%s failed in %s:\n%s", self._named(number), said, traceback)
         raise UserError(f"{self._named(number)} failed in {said}: {told(cause)}") from None
 
     def _named(self, number: int) -> str:

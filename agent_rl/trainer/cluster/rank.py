@@ -23,22 +23,6 @@ _MEETING = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a rank is.
-
-    Attributes:
-        host: The address of its machine.
-        pid: Of its process.
-    """
-
-    host: str
-    pid: int
-
-    def __str__(self) -> str:
-        return f"process {self.pid} on {self.host}"
-
-
-@dataclass(frozen=True)
 class Reply:
     """What a call returned, and what the worker counts: None where it does not count."""
 
@@ -75,7 +59,10 @@ class Bucket:
         place = 0
         for name, shape, dtype in zip(self.names, self.shapes, self.dtypes, strict=True):
             size = shape.numel() * dtype.itemsize
-            yield name, torch.from_numpy(self.content[place : place + size].copy()).view(dtype).view(shape)
+            tensor = torch.empty(shape, dtype=dtype)
+            if size:  # an empty tensor cannot be seen as bytes
+                tensor.view(-1).view(torch.uint8).numpy()[:] = self.content[place : place + size]
+            yield name, tensor
             place += size
 
 
@@ -92,11 +79,11 @@ class Rank:
         self._workers: dict[str, Any] = {}
         self._weights: Iterator[tuple[str, Tensor]] = iter(())
 
-    def place(self) -> Place:
-        """Return where it is."""
-        from ray.util import get_node_ip_address
+    def place(self) -> tuple[str, int]:
+        """Return what Ray calls its machine, and its process."""
+        from ray import get_runtime_context
 
-        return Place(get_node_ip_address(), os.getpid())
+        return get_runtime_context().get_node_id(), os.getpid()
 
     def invite(self, host: str, world: int) -> int:
         """Let `world` ranks meet here, as rank 0; return the port of `host` at which it listens already."""

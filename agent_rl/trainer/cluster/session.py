@@ -7,7 +7,8 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -15,6 +16,8 @@ from agent_rl.core.errors import UserError
 from agent_rl.core.outcome import told
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SILENT = {"logging_level": "critical", "log_to_driver": False}  # what goes wrong is raised besides
+_STARTS = 2  # Ray gives a start 30 s and not more, however busy the machine is
 
 
 @contextmanager
@@ -36,16 +39,15 @@ def connected(address: str | None, cpus: int, gpus: float) -> Iterator[Any]:
         with _quiet(ray):
             yield ray
         return
-    # Sockets lie there, whose paths must be short: not below the user's own folder for such files.
-    folder = tempfile.mkdtemp(prefix="agent_rl-", dir="/tmp") if address is None else None
-    try:
-        with _quiet(ray), _hooks_kept():
-            _connect(ray, address, folder, cpus, gpus)
+    with _quiet(ray), _hook_kept(), _folder() as folder:
+        try:
+            if address is None:
+                _start(ray, folder, cpus, gpus)
+            else:
+                _connect(ray, address)
             yield ray
-    finally:
-        ray.shutdown()
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            ray.shutdown()
 
 
 def _imported() -> Any:
@@ -59,22 +61,49 @@ def _imported() -> Any:
     return ray
 
 
-def _connect(ray: Any, address: str | None, folder: str | None, cpus: int, gpus: float) -> None:
-    silent = {"logging_level": "error", "log_to_driver": False}
+def _connect(ray: Any, address: str) -> None:
     try:
         with _later():
-            if address is not None:
-                ray.init(address=address, **silent)
-                return
-            # On the loopback address nobody else reaches it, and no change of networks tears it apart.
-            alone = {"include_dashboard": False, "_temp_dir": folder, "_node_ip_address": "127.0.0.1"}
-            ray.init("local", num_cpus=cpus, **alone, **silent)
+            ray.init(address=address, **_SILENT)
     except Exception as error:  # Ray raises several types
-        where = f"there is no Ray cluster at {address}" if address else "Ray cannot be started on this machine"
-        raise UserError(f"{where}: {told(error)}") from error
+        raise UserError(f"there is no Ray cluster at {address}: {told(error)}") from error
+
+
+def _start(ray: Any, folder: str, cpus: int, gpus: float) -> None:
+    for attempt in range(1, _STARTS + 1):
+        try:
+            with _later():
+                ray.init("local", num_cpus=cpus, include_dashboard=False, _temp_dir=folder, **_SILENT)
+            break
+        except Exception as error:
+            if attempt == _STARTS:
+                raise UserError(f"Ray cannot be started on this machine: {told(error)}") from error
+            _end_processes(folder)
     there = ray.cluster_resources().get("GPU", 0.0)
-    if address is None and there < gpus:
+    if there < gpus:
         raise UserError(f"the ranks want {gpus:g} GPUs, and this machine has {there:g}; see cluster.gpus_per_rank")
+
+
+@contextmanager
+def _folder() -> Iterator[str]:
+    """Yield a folder for the files of a cluster; behind the block neither it nor a process that uses it is left.
+
+    Sockets lie in it, whose paths must be short, so it is not where `TMPDIR` says.
+    """
+    folder = tempfile.mkdtemp(prefix="agent_rl-", dir="/tmp")
+    try:
+        yield folder
+    finally:
+        _end_processes(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _end_processes(folder: str) -> None:
+    """Kill what Ray has started for the cluster in `folder` and forgotten, as it does when its start fails."""
+    for said in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has ended
+            if folder.encode() in said.read_bytes():
+                os.kill(int(said.parent.name), signal.SIGKILL)
 
 
 @contextmanager
@@ -90,8 +119,8 @@ def _quiet(ray: Any) -> Iterator[None]:
 
 
 @contextmanager
-def _hooks_kept() -> Iterator[None]:
-    """Undo, as soon as it is connected and behind it, that Ray takes over the handler of exceptions."""
+def _hook_kept() -> Iterator[None]:
+    """Undo, behind the block, that Ray takes over the handler of exceptions that nobody caught."""
     before = sys.excepthook
     try:
         yield

@@ -36,8 +36,8 @@ from agent_rl.trainer.optimizer import OptimizerSettings
 from agent_rl.trainer.ranks import Ranks
 from agent_rl.trainer.worker_settings import WorkerSettings
 from agent_rl.trainer.workers import AdaptedReference, PolicyWorker, ReferenceWorker, ValueWorker
+from tests.double import in_double
 
-from ...double import in_double
 from ..conftest import VOCABULARY, trajectory
 
 Result = dict[str, Any]
