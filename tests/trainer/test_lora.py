@@ -54,6 +54,13 @@ def test_what_this_process_cannot_do_is_refused(word):
         train(word)
 
 
+def test_computing_in_the_type_that_weights_have_already_is_refused():
+    several = ("cluster=ray", "cluster.ranks=2")
+    assert train(*several, "worker.compute=bfloat16").worker.compute == "bfloat16"
+    with pytest.raises(UserError, match=r"'worker\.compute' has no effect: it is model\.dtype"):
+        train(*several, "worker.compute=float32")
+
+
 def test_layers_computed_twice_are_those_of_the_setting():
     config = train("worker.recompute=true")
     policy = make_policy(config, None)
