@@ -148,7 +148,8 @@ def trl_step(peer: subprocess.Popen[str]) -> float:
 
 
 def _schema() -> dict[str, Any]:
-    return tool(lookup).schema()
+    schema: dict[str, Any] = tool(lookup).schema()
+    return schema
 
 
 def _tasks(renderer: Renderer) -> list[Task]:
