@@ -14,6 +14,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from random import Random
+from string import ascii_lowercase
 from typing import Any
 
 from agent_rl import Task, TaskSet, tool
@@ -147,7 +148,8 @@ def trl_step(peer: subprocess.Popen[str]) -> float:
 
 
 def _schema() -> dict[str, Any]:
-    return tool(lookup).schema()
+    schema: dict[str, Any] = tool(lookup).schema()
+    return schema
 
 
 def _tasks(renderer: Renderer) -> list[Task]:
@@ -156,6 +158,6 @@ def _tasks(renderer: Renderer) -> list[Task]:
     for number in range(TASKS):
         question = "Which is it:"
         while len(renderer.prompt([user(question)], [_schema()])) < _PROMPT_TOKENS:
-            question += f" {random.choice(('river', 'city', 'crown', 'country', 'capital', 'north'))}"
+            question += " " + "".join(random.choices(ascii_lowercase, k=3))
         tasks.append(Task(str(number), (user(question),)))
     return tasks

@@ -90,7 +90,10 @@ def updates(groups: Sequence[Group], rounds: int) -> dict[str, float]:
 
 def beside_trl(python: str, rounds: int) -> dict[str, float]:
     """Return the seconds of steps, medians of rounds in which each takes one."""
-    ours, found = OurStep(), {"step_seconds": [], "rollout_seconds": [], "update_seconds": [], "trl_step_seconds": []}
+    ours = OurStep()
+    found: dict[str, list[float]] = {
+        name: [] for name in ("step_seconds", "rollout_seconds", "update_seconds", "trl_step_seconds")
+    }
     with trl_steps(python, ours.tasks) as peer:
         for number in range(rounds + 1):
             trl, phases = trl_step(peer), ours.step()
