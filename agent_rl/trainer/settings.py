@@ -142,7 +142,7 @@ class TrainConfig(Settings):
 
     @model_validator(mode="after")
     def _held_as_said(self) -> "TrainConfig":
-        self.worker.check(sharded=self.cluster.name != "inline")
+        self.worker.check(sharded=isinstance(self.cluster, RaySettings) and self.cluster.ranks > 1)
         if self.worker.compute == self.model.dtype:
             raise UserError(f"'worker.compute' has no effect: it is model.dtype={self.model.dtype}")
         return self
@@ -162,6 +162,8 @@ class TrainConfig(Settings):
         there = {"learners": self.value is not None, "reference": "reference" in self.algorithm.needs}
         if unread := [name for name in self.cluster.apart if not there[name]]:
             raise ValueError(f"cluster.apart={unread[0]} has no effect with algorithm={self.algorithm.name}")
+        if self.lora is not None and "reference" in self.cluster.apart:
+            raise ValueError("cluster.apart=reference has no effect with lora: it is the policy without its adapters")
         device, gpus = self.model.device, self.cluster.gpus_per_rank
         if ":" in device:
             raise ValueError(f"model.device={device} has no effect with cluster=ray, which chooses among the GPUs")

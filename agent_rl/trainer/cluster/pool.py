@@ -56,6 +56,8 @@ class Pool:
         try:
             self._start()
             self.counted: dict[str, Reply] = self._together("make", make, seconds=shape.seconds)
+            for reply in self.counted.values():
+                _pass_on(reply)
         except BaseException:
             self.close()
             raise
@@ -63,6 +65,7 @@ class Pool:
     def call(self, worker: str, method: str, *arguments: Any, **options: Any) -> Reply:
         """Call a method of a worker on all ranks; return what rank 0 says."""
         reply: Reply = self._together("call", worker, method, arguments, options, said=f"{worker}.{method}")
+        _pass_on(reply)
         return reply
 
     def rank_call(self, method: str, *arguments: Any) -> Any:
@@ -167,3 +170,9 @@ class Pool:
     def _named(self, number: int) -> str:
         place = f" ({self.places[number]})" if self.places else ""
         return f"rank {number} of {self.name}{place}"
+
+
+def _pass_on(reply: Reply) -> None:
+    """Warn here of what rank 0 has warned of; the others warn of the same."""
+    for name, level, message in reply.warned:
+        logging.getLogger(name).log(level, "%s", message)

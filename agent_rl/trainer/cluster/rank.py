@@ -1,5 +1,6 @@
 """One rank: the workers of a process, and how they are called from another one. It runs in an actor."""
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -24,11 +25,19 @@ _MEETING = timedelta(minutes=10)
 
 @dataclass(frozen=True)
 class Reply:
-    """What a call returned, and what the worker counts: None where it does not count."""
+    """What a call returned.
+
+    Attributes:
+        value: Of rank 0; None of others.
+        updates: What the worker counts, if it counts.
+        skipped: Likewise.
+        warned: What the rank has warned of since its last reply: the logger, the level and the message.
+    """
 
     value: Any
     updates: int | None = None
     skipped: int | None = None
+    warned: tuple[tuple[str, int, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,6 +84,7 @@ class Rank:
             os.chdir(folder)
         torch.set_num_threads(threads)
         self.rank = 0
+        self._warnings = _Warnings()
         self._store: TCPStore | None = None
         self._workers: dict[str, Any] = {}
         self._weights: Iterator[tuple[str, Tensor]] = iter(())
@@ -140,4 +150,22 @@ class Rank:
         return value
 
     def _counted(self, worker: Any, value: Any) -> Reply:
-        return Reply(value, getattr(worker, "updates", None), getattr(worker, "skipped", None))
+        counts = getattr(worker, "updates", None), getattr(worker, "skipped", None)
+        return Reply(value, *counts, self._warnings.taken())
+
+
+class _Warnings(logging.Handler):
+    """Keeps what is warned of in this process, whose own output nobody reads."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._kept: list[tuple[str, int, str]] = []
+        logging.getLogger("agent_rl").addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._kept.append((record.name, record.levelno, record.getMessage()))
+
+    def taken(self) -> tuple[tuple[str, int, str], ...]:
+        """Return what was kept, and keep it no longer."""
+        kept, self._kept = tuple(self._kept), []
+        return kept

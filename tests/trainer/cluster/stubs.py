@@ -1,5 +1,6 @@
 """Workers for ranks that need no model, and how ranks make them."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,6 +23,7 @@ class Sharded:
 
     def update(self, batch: list[float], scale: float = 1.0) -> dict[str, float]:
         self.updates += 1
+        logging.getLogger("agent_rl.trainer").warning("rank %d", distributed.get_rank())
         mine = torch.tensor([sum(batch[distributed.get_rank() :: distributed.get_world_size()]) * scale])
         distributed.all_reduce(mine)
         self.heard.append((batch, scale))

@@ -36,9 +36,10 @@ def pool(ray) -> Iterator[Pool]:
     made.close()
 
 
-def test_a_call_is_made_by_all_ranks_and_rank_0_answers(pool, tmp_path):
+def test_a_call_is_made_by_all_ranks_and_rank_0_answers(pool, tmp_path, caplog):
     worker = RemoteLearner(pool, "policy")
     assert worker.update([1.0, 2.0, 4.0], scale=2.0) == {"sum": 14.0}
+    assert [(record.name, record.message) for record in caplog.records] == [("agent_rl.trainer", "rank 0")]
     assert (worker.updates, worker.skipped) == (1, 0)
     worker.save(tmp_path)
     assert (tmp_path / "state").read_text() == "[([1.0, 2.0, 4.0], 2.0)]"

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from agent_rl import train
 from agent_rl.tracking.jsonl import read_metrics
@@ -57,6 +58,17 @@ def inline(tmp_path_factory) -> Path:
 def test_one_rank_has_the_numbers_of_a_run_in_this_process(ray, inline, tmp_path):
     train(*WORDS, "cluster=ray", "cluster.apart=reference", f"out={tmp_path / 'run'}")
     assert_same(inline, tmp_path / "run")
+
+
+def test_two_ranks_share_the_work_of_all_workers_and_agree_with_one(ray, inline, tmp_path):
+    train(*WORDS, "cluster=ray", "cluster.ranks=2", f"out={tmp_path / 'run'}")
+    for ours, alone in zip(numbers(tmp_path / "run"), numbers(inline), strict=True):
+        assert ours == pytest.approx(alone, rel=1e-3, abs=1e-5)
+    last = "checkpoints/step_000002/model.safetensors"
+    ours, alone = (load_file(run / last) for run in (tmp_path / "run", inline))
+    assert ours.keys() == alone.keys()
+    for name, tensor in ours.items():
+        assert (tensor - alone[name]).norm() < 1e-5 * alone[name].norm()
 
 
 def test_a_run_whose_actor_was_killed_ends_as_if_it_had_lived(ray, inline, tmp_path, monkeypatch, caplog, capfd):
