@@ -2,6 +2,7 @@
 
 import fcntl
 import itertools
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -121,8 +122,14 @@ class RunFolder:
         return self.path / "evaluations"
 
     def drop_after(self, step: int) -> None:
-        """Remove trajectories and evaluations of steps after `step`: a resumed run has them anew, others perhaps."""
+        """Remove what there is of steps after `step`: a resumed run has it anew, and other steps perhaps.
+
+        A checkpoint among it is damaged, or the run would go on from there.
+        """
         last = f"step_{step:06d}"
+        for checkpoint in self.checkpoints.glob("step_*"):
+            if checkpoint.name > last:
+                shutil.rmtree(checkpoint)
         for file in [*self.trajectories.glob("step_*"), *self.evaluations.glob("step_*")]:
             if file.name.partition(".")[0] > last:
                 file.unlink()
