@@ -138,6 +138,10 @@ class RunFolder:
         """The file of the trajectories of one training step."""
         return self.trajectories / f"step_{step:06d}.jsonl.zst"
 
+    def profile_file(self, step: int) -> Path:
+        """The file of the profile of one training step."""
+        return self.path / "profiles" / f"step_{step:06d}.json.gz"
+
 
 def create_run(out: str | None, name: str, config: BaseModel, command: list[str]) -> RunFolder:
     """Make the folder of a new run with `run.json` and `config.yaml` in it: `out`, or a new one named after `name`.
