@@ -2,6 +2,7 @@
 
 import fcntl
 import itertools
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -121,8 +122,14 @@ class RunFolder:
         return self.path / "evaluations"
 
     def drop_after(self, step: int) -> None:
-        """Remove trajectories and evaluations of steps after `step`: a resumed run has them anew, others perhaps."""
+        """Remove what there is of steps after `step`: a resumed run has it anew, and other steps perhaps.
+
+        A checkpoint among it is damaged, or the run would go on from there.
+        """
         last = f"step_{step:06d}"
+        for checkpoint in self.checkpoints.glob("step_*"):
+            if checkpoint.name > last:
+                shutil.rmtree(checkpoint)
         for file in [*self.trajectories.glob("step_*"), *self.evaluations.glob("step_*")]:
             if file.name.partition(".")[0] > last:
                 file.unlink()
@@ -130,6 +137,10 @@ class RunFolder:
     def trajectories_file(self, step: int) -> Path:
         """The file of the trajectories of one training step."""
         return self.trajectories / f"step_{step:06d}.jsonl.zst"
+
+    def profile_file(self, step: int) -> Path:
+        """The file of the profile of one training step."""
+        return self.path / "profiles" / f"step_{step:06d}.json.gz"
 
 
 def create_run(out: str | None, name: str, config: BaseModel, command: list[str]) -> RunFolder:

@@ -34,6 +34,11 @@ from agent_rl.trainer.optimizer import OptimizerSettings
 from agent_rl.trainer.worker_settings import WorkerSettings
 
 
+def _numbers(given: object) -> object:
+    """Let a single number stand for a list of one."""
+    return [given] if isinstance(given, int) and not isinstance(given, bool) else given
+
+
 class TrainerSettings(Settings):
     """The loop. Sizes are counted in tasks and trajectories, for the whole run."""
 
@@ -54,6 +59,14 @@ class TrainerSettings(Settings):
     """Steps between checkpoints; the last step always has one."""
     keep_checkpoints: PositiveInt = 2
     """Newest checkpoints to keep."""
+    profile: Annotated[list[PositiveInt], BeforeValidator(_numbers)] = Field(default_factory=list)
+    """Steps, from 1, of which a trace of what torch does is written to the run's `profiles`: 3, or [3,4]."""
+
+    @model_validator(mode="after")
+    def _profile_comes(self) -> "TrainerSettings":
+        if beyond := [step for step in self.profile if step > self.steps]:
+            raise ValueError(f"trainer.profile={beyond[0]} is beyond the last of {self.steps} steps")
+        return self
 
 
 def _listed(given: object) -> object:
@@ -159,6 +172,8 @@ class TrainConfig(Settings):
         """Refuse what the cluster is told of workers and devices that the run does not have."""
         if not isinstance(self.cluster, RaySettings):
             return self
+        if self.trainer.profile:
+            raise ValueError("trainer.profile sees what happens in one process alone; use cluster=inline")
         there = {"learners": self.value is not None, "reference": "reference" in self.algorithm.needs}
         if unread := [name for name in self.cluster.apart if not there[name]]:
             raise ValueError(f"cluster.apart={unread[0]} has no effect with algorithm={self.algorithm.name}")

@@ -17,6 +17,7 @@ from agent_rl.trainer.algorithms.aggregation import weights
 from agent_rl.trainer.algorithms.kl import k3
 from agent_rl.trainer.algorithms.objective import objective
 from agent_rl.trainer.batches import Sample, noted, unlearned
+from agent_rl.trainer.checkpoints import ADAPTERS
 from agent_rl.trainer.mismatch import mismatch
 from agent_rl.trainer.optimizer import OptimizerSettings, apply, learning_rate, make_optimizer
 from agent_rl.trainer.ranks import IDLE, Ranks
@@ -26,7 +27,7 @@ from agent_rl.trainer.weights import PolicyWeights, export
 from agent_rl.trainer.worker_settings import WorkerSettings
 from agent_rl.trainer.workers.tokenwise import logprobs
 
-_STATE, _ADAPTERS = "trainer.pt", "adapter"
+_STATE = "trainer.pt"
 
 
 class PolicyWorker:
@@ -121,7 +122,7 @@ class PolicyWorker:
         """Write the model in Hugging Face format, adapters merged and beside, and the optimizer's state."""
         export(self.model, folder)
         if adapters := {name: whole(weight.detach()) for name, weight in adapter_parameters(self.model).items()}:
-            self.ranks.first(lambda: save_adapters(self.model, adapters, folder / _ADAPTERS))
+            self.ranks.first(lambda: save_adapters(self.model, adapters, folder / ADAPTERS))
         counts = {"updates": self.updates, "skipped": self.skipped}
         save_state(folder / _STATE, self.optimizer, self.model, self.ranks, own=False, **counts)
 
@@ -132,7 +133,7 @@ class PolicyWorker:
             UserError: The state is missing or damaged.
         """
         if adapter_parameters(self.model):
-            load_adapters(self.model, folder / _ADAPTERS)
+            load_adapters(self.model, folder / ADAPTERS)
         state = load_state(folder / _STATE, self.optimizer, self.model, self.ranks, own=False)
         self.updates, self.skipped = state["updates"], state["skipped"]
 
