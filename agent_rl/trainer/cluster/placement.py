@@ -34,7 +34,7 @@ class Shape:
 
     @property
     def backend(self) -> str:
-        """What collectives are made with; counts and notes go by CPU tensors. NCCL cannot serve two ranks on one GPU."""
+        """What collectives are made with; notes go by CPU tensors, and NCCL cannot serve two ranks on one GPU."""
         return "cpu:gloo,cuda:nccl" if self.gpus >= 1 else "gloo"
 
     def __str__(self) -> str:
