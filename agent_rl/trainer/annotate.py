@@ -71,4 +71,6 @@ def noted_metrics(batch: Batch) -> dict[str, float]:
     if "correction" in batch.notes:
         metrics["correction/weight_mean"] = float(batch.notes["correction"].mean())
         metrics["correction/masked"] = float((batch.notes["correction"] == 0).double().mean())
+    if "successful" in batch.notes:
+        metrics["supervised/share"] = float(batch.notes["successful"].mean())
     return metrics

@@ -14,6 +14,7 @@ from agent_rl.trainer.algorithms.correction import CorrectionSettings
 from agent_rl.trainer.algorithms.kl import KlSettings
 from agent_rl.trainer.algorithms.losses import Clip
 from agent_rl.trainer.algorithms.overlong import Overlong
+from agent_rl.trainer.algorithms.supervised import SupervisedSettings
 
 
 class AlgorithmSettings(Settings):
@@ -39,6 +40,8 @@ class AlgorithmSettings(Settings):
     """What is done about an engine that samples from another policy than that which trains."""
     overlong: Overlong = Overlong()
     """What an episode near its limit of tokens loses."""
+    supervised: SupervisedSettings = SupervisedSettings()
+    """How much successful episodes are learned by heart."""
 
     @model_validator(mode="after")
     def _comparable(self) -> "AlgorithmSettings":
@@ -49,7 +52,7 @@ class AlgorithmSettings(Settings):
     @property
     def dense(self) -> bool:
         """Whether tokens without an advantage have a gradient as well."""
-        return self.entropy > 0 or self.kl.in_loss or self.loss.dense
+        return self.entropy > 0 or self.kl.in_loss or self.loss.dense or self.supervised.weight > 0
 
     @property
     def needs(self) -> frozenset[str]:
@@ -63,5 +66,6 @@ class AlgorithmSettings(Settings):
             batch: The episodes of a step, with what workers have noted.
             episode_tokens: The most that the trajectories of an episode may have: `rollout.limits.episode_tokens`.
         """
-        settled = self.correction.weigh(self.kl.charge(self.overlong.shaped(batch, episode_tokens)))
+        marked = self.supervised.mark(batch)
+        settled = self.correction.weigh(self.kl.charge(self.overlong.shaped(marked, episode_tokens)))
         return settled.noted(**self.advantage.targets(settled))

@@ -11,10 +11,11 @@ from transformers import PreTrainedModel
 
 from agent_rl.core.errors import UserError
 from agent_rl.models.packed import Packed, chosen_logprobs, entropies, pack, target_logits
-from agent_rl.trainer.algorithms import AlgorithmSettings, Batch, PolicyLoss, Tokens
+from agent_rl.trainer.algorithms import AlgorithmSettings, Batch, Tokens
 from agent_rl.trainer.algorithms.aggregation import weights
 from agent_rl.trainer.algorithms.kl import k3
 from agent_rl.trainer.algorithms.objective import objective
+from agent_rl.trainer.algorithms.supervised import supervised_weights
 from agent_rl.trainer.batches import Sample, micro_batches, noted, unlearned
 from agent_rl.trainer.mismatch import mismatch
 from agent_rl.trainer.optimizer import OptimizerSettings, apply, learning_rate, make_optimizer
@@ -58,7 +59,7 @@ class PolicyWorker:
         factors, divisor = weights(algorithm.aggregation, lengths, episodes, algorithm.aggregation_tokens)
         weighted = [
             replace(sample, weight=factor)
-            for sample, factor in zip(_prepared(batch, algorithm.loss), factors.tolist(), strict=True)
+            for sample, factor in zip(_prepared(batch, algorithm, factors, divisor), factors.tolist(), strict=True)
         ]
         computed = [sample for sample in weighted if algorithm.dense or sample.advantages.any()]
         sums: dict[str, float] = defaultdict(float)
@@ -138,10 +139,17 @@ class PolicyWorker:
         return packed.to(self.model.device)
 
 
-def _prepared(batch: Sequence[Sample], loss: PolicyLoss) -> list[Sample]:
+def _prepared(batch: Sequence[Sample], algorithm: AlgorithmSettings, factors: Tensor, divisor: float) -> list[Sample]:
     """Return the samples with what the loss computes from all tokens of the mini batch."""
+    if not batch:
+        return []
     old, advantages = [sample.old_logprobs for sample in batch], [sample.advantages for sample in batch]
-    return noted(batch, loss.prepare(torch.cat(old), torch.cat(advantages)) if batch else {})
+    notes = algorithm.loss.prepare(torch.cat(old), torch.cat(advantages))
+    if algorithm.supervised.weight:
+        successful = torch.cat([sample.notes["successful"] for sample in batch])
+        spread = factors.repeat_interleave(torch.tensor([sample.trained for sample in batch]))
+        notes["supervised"] = supervised_weights(algorithm.supervised.weight, successful, spread, divisor)
+    return noted(batch, notes)
 
 
 def _tokens(micro: Sequence[Sample], logprobs: Tensor) -> Tokens:

@@ -24,6 +24,7 @@ from agent_rl.trainer.algorithms import (
     correction,
     kl,
     overlong,
+    supervised,
     values,
 )
 
@@ -99,7 +100,7 @@ def body() -> str:
     lines = ["", "## Presets", "", "| `algorithm=` | |", "| --- | --- |"]
     lines += [f"| `{name}` | {known['description']} |" for name, known in listing()["algorithms"].items()]
     lines += ["", "## What all have", *settings(AlgorithmSettings, "algorithm.")]
-    for module in (aggregation, kl, correction, overlong, values):
+    for module in (aggregation, kl, correction, overlong, supervised, values):
         lines += ["", getdoc(module) or ""]
     for key, (title, registry) in KINDS.items():
         lines += ["", f"## {title}"]
