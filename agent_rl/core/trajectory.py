@@ -163,10 +163,15 @@ class Trajectory:
 
 @dataclass
 class Group:
-    """The trajectories of one task that are compared with each other, the parts of an episode side by side."""
+    """The trajectories of one task that are compared with each other, the parts of an episode side by side.
+
+    `baseline` is the greedy episode, in its parts, that they are compared with where one was asked for. It is none of
+    the group's episodes, and nothing is learned from its tokens.
+    """
 
     task_id: str
     trajectories: list[Trajectory]
+    baseline: list[Trajectory] = field(default_factory=list)
 
     @property
     def episodes(self) -> list[list[Trajectory]]:
@@ -179,11 +184,30 @@ class Group:
         return [episode for episode in self.episodes if all(part.usable for part in episode)]
 
     @property
+    def played(self) -> list[list[Trajectory]]:
+        """The trajectories of everything that was played: of each episode, and of the baseline if there is one."""
+        return [*self.episodes, self.baseline] if self.baseline else self.episodes
+
+    @property
+    def comparable(self) -> list[list[Trajectory]]:
+        """The episodes to learn from: the usable ones, or none where the baseline that was asked for has failed."""
+        return self.usable if all(part.usable for part in self.baseline) else []
+
+    @property
     def rewards(self) -> list[float]:
         """The reward of each usable episode, the sum of its parts'."""
         return [sum(part.reward for part in episode) for episode in self.usable]
 
     @property
+    def baseline_reward(self) -> float | None:
+        """The reward of the baseline, the sum of its parts'; None where there is none or it has failed."""
+        known = self.baseline and all(part.usable for part in self.baseline)
+        return sum(part.reward for part in self.baseline) if known else None
+
+    @property
     def informative(self) -> bool:
-        """Whether the usable episodes' rewards differ, so that comparing them says anything."""
-        return len(set(self.rewards)) > 1
+        """Whether the rewards of what is compared differ, so that comparing says anything."""
+        if not self.comparable:
+            return False
+        base = self.baseline_reward
+        return len({*self.rewards, *([] if base is None else [base])}) > 1

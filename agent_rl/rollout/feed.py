@@ -35,6 +35,7 @@ class Order:
         samples: Episodes in a group.
         sampling: How tokens are drawn.
         seed: Seeds every episode, by its place and sample.
+        baseline: Whether each group has a greedy episode beside its samples, which they are compared with.
     """
 
     task: Callable[[int], Task]
@@ -42,12 +43,13 @@ class Order:
     samples: int
     sampling: Sampling
     seed: int
+    baseline: bool = False
 
     def plans(self, place: int) -> list[Plan]:
         """Return the episodes of a place."""
         step, index = divmod(place, self.count)
         seed = derive(self.seed, "rollout", step)
-        plans = group_plans(str(place), self.task(place), self.samples, self.sampling, seed, index)
+        plans = group_plans(str(place), self.task(place), self.samples, self.sampling, seed, index, self.baseline)
         return [replace(plan, priority=place) for plan in plans]
 
 
@@ -115,7 +117,7 @@ class Feed:
             self._changed.clear()
             self._begin()
             if progress:
-                total = self._order.count * self._order.samples
+                total = self._order.count * (self._order.samples + self._order.baseline)
                 progress(min(self._flights.ended - before, total), total)
         return await self._hand_over()
 

@@ -45,8 +45,9 @@ class Flight:
 
     def land(self) -> None:
         """Put the group together; episodes that were cut off by the step's deadline have failed."""
-        parts = [part for plan, task in zip(self.plans, self.tasks, strict=True) for part in self._result(plan, task)]
-        self.group = Group(self.plans[0].task.id, parts)
+        self.group = Group(self.plans[0].task.id, [])
+        for plan, task in zip(self.plans, self.tasks, strict=True):
+            (self.group.baseline if plan.baseline else self.group.trajectories).extend(self._result(plan, task))
         self.tasks = []
 
     def _result(self, plan: Plan, task: asyncio.Task[list[Trajectory]]) -> list[Trajectory]:

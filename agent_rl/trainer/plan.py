@@ -31,6 +31,8 @@ def explain(config: TrainConfig) -> Iterator[str]:
         f"{trainer.mini_batches} mini batches of {-(-episodes // trainer.mini_batches)} "
         f"= {trainer.mini_batches} optimizer steps."
     )
+    if config.algorithm.advantage.greedy:
+        yield f"Beside them {trainer.tasks} greedy episodes, one per task, which nothing is learned from."
     yield (
         f"The run: {trainer.steps} steps = {trainer.steps * episodes} trajectories and "
         f"{trainer.steps * trainer.mini_batches} optimizer steps{_waits(config)}."

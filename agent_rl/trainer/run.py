@@ -61,8 +61,15 @@ def _train(config: TrainConfig, folder: RunFolder, console: Console, facts: dict
     for tracker in trackers:
         tracker.start(facts, config.model_dump(mode="json"))
     recorder = Recorder(config, folder, console, trackers, tokenizer, env)
-    tasks, samples = env.task_set("train"), config.algorithm.samples
-    order = Order(partial(tasks.at, seed=config.seed), config.trainer.tasks, samples, config.sampling, config.seed)
+    tasks = env.task_set("train")
+    order = Order(
+        partial(tasks.at, seed=config.seed),
+        config.trainer.tasks,
+        config.algorithm.samples,
+        config.sampling,
+        config.seed,
+        config.algorithm.advantage.greedy,
+    )
     annotators = make_annotators(config, policy, learners)
     loop = Loop(config, tasks, rollouts, policy, learners, annotators, recorder)
     try:

@@ -144,7 +144,7 @@ class TrainConfig(Settings):
     def _enough_at_once(self) -> "TrainConfig":
         """Refuse a rollout in which the engine would wait for episodes that wait for the engine."""
         if self.rollout.mode == "sync":  # in the others no engine is deterministic
-            check_concurrency(self.engine, self.rollout, max(self.algorithm.samples, self.eval.samples))
+            check_concurrency(self.engine, self.rollout, max(self.algorithm.episodes, self.eval.samples))
         return self
 
     @property

@@ -15,7 +15,10 @@ from agent_rl.rollout.engines.base import Sampling
 
 @dataclass(frozen=True)
 class Plan:
-    """What one episode is: a task, which sample of it, how to sample, its seed, its place in the queue, its group."""
+    """What one episode is: a task, which sample of it, how to sample, its seed, its place in the queue, its group.
+
+    With `baseline` it is not one of the group's samples, but what they are compared with.
+    """
 
     name: str
     task: Task
@@ -24,14 +27,21 @@ class Plan:
     seed: int
     priority: int = 0
     group: str = ""
+    baseline: bool = False
 
 
-def group_plans(name: str, task: Task, samples: int, sampling: Sampling, seed: int, place: int) -> list[Plan]:
-    """Return the plans of a group, seeded by its place below `seed`, its task and the sample."""
+def group_plans(
+    name: str, task: Task, samples: int, sampling: Sampling, seed: int, place: int, baseline: bool = False
+) -> list[Plan]:
+    """Return the plans of a group, seeded by its place below `seed`, its task and the sample.
+
+    With `baseline` one more comes last, whose tokens are the most likely ones.
+    """
     group = f"{name}/{task.id}"
+    kinds = [sampling] * samples + [Sampling(temperature=0.0)] * baseline
     return [
-        Plan(f"{group}/{sample}", task, sample, sampling, derive(seed, place, task.id, sample), place, group)
-        for sample in range(samples)
+        Plan(f"{group}/{i}", task, i, kind, derive(seed, place, task.id, i), place, group, baseline=i == samples)
+        for i, kind in enumerate(kinds)
     ]
 
 

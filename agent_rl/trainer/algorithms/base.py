@@ -19,6 +19,8 @@ class Advantage(Settings):
 
     needs: ClassVar[frozenset[str]] = frozenset()
     """Notes that workers have to compute for each token before, such as `values`."""
+    greedy: ClassVar[bool] = False
+    """Whether each group needs a greedy episode: `Batch.baselines`."""
 
     def check(self, samples: int) -> None:
         """Refuse groups of `samples` episodes from which it could not learn.

@@ -50,6 +50,11 @@ class AlgorithmSettings(Settings):
         return self
 
     @property
+    def episodes(self) -> int:
+        """Episodes that are played per task: the samples, and a greedy one where the estimator compares with it."""
+        return self.samples + self.advantage.greedy
+
+    @property
     def dense(self) -> bool:
         """Whether tokens without an advantage have a gradient as well."""
         return self.entropy > 0 or self.kl.in_loss or self.loss.dense or self.supervised.weight > 0

@@ -29,8 +29,8 @@ def episode(context: int, sample: int, arms: list[int], logprobs: list[float]) -
     return made
 
 
-def roll_out(logits: torch.Tensor, samples: int, generator: torch.Generator) -> list[Group]:
-    """Return a group of episodes of each context."""
+def roll_out(logits: torch.Tensor, samples: int, generator: torch.Generator, baseline: bool = False) -> list[Group]:
+    """Return a group of episodes of each context, with a greedy one if wanted."""
     logprobs = logits.detach().log_softmax(-1)
     table = logprobs.tolist()
     groups = []
@@ -38,7 +38,8 @@ def roll_out(logits: torch.Tensor, samples: int, generator: torch.Generator) -> 
         drawn = torch.multinomial(logprobs[context].exp(), samples, True, generator=generator).T  # [samples, turns]
         said = [[table[context][t][arm] for t, arm in enumerate(arms)] for arms in drawn.tolist()]
         made = [episode(context, i, arms, said[i]) for i, arms in enumerate(drawn.tolist())]
-        groups.append(Group(f"context {context}", made))
+        best = logprobs[context].argmax(-1).tolist()
+        groups.append(Group(f"context {context}", made, [episode(context, samples, best, [0.0] * TURNS)] * baseline))
     return groups
 
 
@@ -63,7 +64,7 @@ def learn(algorithm: AlgorithmSettings, steps: int = 25, updates: int = 2, seed:
     logits = torch.zeros(CONTEXTS, TURNS, ARMS, dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.Adam([logits], lr=0.1)
     for _ in range(steps):
-        batch = make_batch(roll_out(logits, algorithm.samples, generator))
+        batch = make_batch(roll_out(logits, algorithm.samples, generator, algorithm.advantage.greedy))
         advantages = algorithm.advantage.advantages(batch)
         sizes, old = batch.lengths, chosen(logits, batch).detach()
         factors, divisor = weights(algorithm.aggregation, sizes, batch.episodes.tolist(), algorithm.aggregation_tokens)

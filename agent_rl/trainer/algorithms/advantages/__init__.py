@@ -7,6 +7,7 @@ from agent_rl.trainer.algorithms.advantages.grpo import Grpo, grpo
 from agent_rl.trainer.algorithms.advantages.opo import Opo, opo
 from agent_rl.trainer.algorithms.advantages.pass_at_k import PassAtK, pass_at_k
 from agent_rl.trainer.algorithms.advantages.reinforce_plus_plus import ReinforcePlusPlus, reinforce_plus_plus
+from agent_rl.trainer.algorithms.advantages.remax import Remax, remax
 from agent_rl.trainer.algorithms.advantages.rloo import Rloo, rloo
 from agent_rl.trainer.algorithms.advantages.turn_grpo import TurnGrpo, turn_grpo
 from agent_rl.trainer.algorithms.base import register_advantage
@@ -19,6 +20,7 @@ register_advantage("grpo", Grpo)
 register_advantage("opo", Opo)
 register_advantage("pass_at_k", PassAtK)
 register_advantage("reinforce_plus_plus", ReinforcePlusPlus)
+register_advantage("remax", Remax)
 register_advantage("rloo", Rloo)
 register_advantage("turn_grpo", TurnGrpo)
 
@@ -31,6 +33,7 @@ __all__ = [
     "Opo",
     "PassAtK",
     "ReinforcePlusPlus",
+    "Remax",
     "Rloo",
     "TurnGrpo",
     "adaptive_lam",
@@ -40,6 +43,7 @@ __all__ = [
     "opo",
     "pass_at_k",
     "reinforce_plus_plus",
+    "remax",
     "rloo",
     "step_advantages",
     "turn_grpo",
