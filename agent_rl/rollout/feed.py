@@ -15,6 +15,7 @@ from agent_rl.core.seeds import derive
 from agent_rl.core.task import Task
 from agent_rl.core.trajectory import Group
 from agent_rl.rollout.agents import Plan, group_plans
+from agent_rl.rollout.curriculum import Curriculum
 from agent_rl.rollout.engines.base import Host, Sampling
 from agent_rl.rollout.failures import Culprits
 from agent_rl.rollout.flights import Flight, Flights
@@ -36,6 +37,7 @@ class Order:
         sampling: How tokens are drawn.
         seed: Seeds every episode, by its place and sample.
         baseline: Whether each group has a greedy episode beside its samples, which they are compared with.
+        curriculum: What chooses the tasks and has to hear of their groups, where they do not come in a fixed order.
     """
 
     task: Callable[[int], Task]
@@ -44,6 +46,7 @@ class Order:
     sampling: Sampling
     seed: int
     baseline: bool = False
+    curriculum: Curriculum | None = None
 
     def plans(self, place: int) -> list[Plan]:
         """Return the episodes of a place."""
@@ -87,13 +90,16 @@ class Feed:
     def state(self) -> dict[str, Any]:
         """What a resumed run needs: the next place, and the places that were begun and not learned from."""
         begun = [flight.place for flight in [*self._ready, *self._flights.landed, *self._flights.aloft]]
-        return {"next": self._next, "again": sorted([*begun, *self._again])}
+        again, curriculum = sorted([*begun, *self._again]), self._order.curriculum
+        return {"next": self._next, "again": again} | ({"curriculum": curriculum.state(again)} if curriculum else {})
 
     def restore(self, version: int, state: dict[str, Any]) -> None:
         """Go on where a run stopped whose weights have become `version`; without a state, after as many steps."""
         self._flights.version = self._first = version
         self._next = state.get("next", version * self._order.count)
         self._again = list(state.get("again", []))
+        if self._order.curriculum:
+            self._order.curriculum.restore(state.get("curriculum", {}))
 
     def renew(self, version: int) -> None:
         """Note that the weights are `version` now, and begin what may begin with them."""
@@ -129,6 +135,8 @@ class Feed:
         taken, self._ready = self._ready[: self._order.count], self._ready[self._order.count :]
         dropped, self._dropped = self._dropped, []
         self._consumed += len(taken)
+        if self._order.curriculum:
+            self._order.curriculum.hear((flight.place, flight.whole) for flight in [*taken, *dropped])
         if self._settings.mode == "async":
             self._begin()
         elif self._settings.leftover == "abort":

@@ -7,6 +7,7 @@ from agent_rl.core.errors import UserError
 from agent_rl.evaluation.report import write_curve, write_report
 from agent_rl.models.loading import load_model
 from agent_rl.rollout.agents import TokenAgent
+from agent_rl.rollout.curriculum import make_curriculum
 from agent_rl.rollout.engines.build import Placement, make_engine
 from agent_rl.rollout.feed import Order
 from agent_rl.rollout.manager import RolloutManager
@@ -62,13 +63,15 @@ def _train(config: TrainConfig, folder: RunFolder, console: Console, facts: dict
         tracker.start(facts, config.model_dump(mode="json"))
     recorder = Recorder(config, folder, console, trackers, tokenizer, env)
     tasks = env.task_set("train")
+    curriculum = make_curriculum(tasks, config.rollout.curriculum, config.seed, config.eval.success_at)
     order = Order(
-        partial(tasks.at, seed=config.seed),
+        curriculum.task if curriculum else partial(tasks.at, seed=config.seed),
         config.trainer.tasks,
         config.algorithm.samples,
         config.sampling,
         config.seed,
         config.algorithm.advantage.greedy,
+        curriculum,
     )
     annotators = make_annotators(config, policy, learners)
     loop = Loop(config, tasks, rollouts, policy, learners, annotators, recorder)

@@ -1,6 +1,7 @@
 """The feed: modes, staleness, refilled groups, carried and aborted ones, deadlines; in simulated time."""
 
 import asyncio
+import json
 import random
 from collections import Counter
 from dataclasses import replace
@@ -12,9 +13,10 @@ from pydantic import ValidationError
 from agent_rl.core.errors import UserError
 from agent_rl.core.limits import Limits
 from agent_rl.core.message import assistant, tool_call
-from agent_rl.core.task import Task
+from agent_rl.core.task import Task, TaskSet
 from agent_rl.core.virtual_time import VirtualTimeLoop
 from agent_rl.rollout.agents import TokenAgent, group_plans
+from agent_rl.rollout.curriculum import Curriculum, CurriculumSettings
 from agent_rl.rollout.engines import Sampling
 from agent_rl.rollout.engines.scripted import Fault, ScriptedEngine
 from agent_rl.rollout.failures import FailureBudgetError
@@ -362,3 +364,37 @@ def test_a_greedy_episode_changes_nothing_of_the_samples():
     alone, beside = (group_plans("0", task, SAMPLES, Sampling(top_p=0.9), 5, 7, baseline) for baseline in (False, True))
     assert beside[:SAMPLES] == alone and len(beside) == SAMPLES + 1
     assert (beside[-1].baseline, beside[-1].sampling) == (True, Sampling(temperature=0.0))
+
+
+class Ten:
+    """The tasks of the sums, for a curriculum."""
+
+    def __init__(self, run: Simulation, adder) -> None:
+        tasks = TaskSet([Task(f"{i}", t.messages, t.answer) for i, t in enumerate(adder().tasks("train"))], "train")
+        self.curriculum = Curriculum(tasks, CurriculumSettings(order="learnable"), 1, 1.0)
+        run.order = replace(run.order, task=self.task, curriculum=self.curriculum)
+        self.met: dict[int, list[str]] = {}
+
+    def task(self, place: int) -> Task:
+        task = self.curriculum.task(place)
+        self.met.setdefault(place, []).append(task.id)
+        return task
+
+
+@pytest.mark.parametrize(
+    "mode", [*MODES, {"dynamic_sampling": True}], ids=lambda mode: "-".join(map(str, mode.values()))
+)
+def test_a_curriculum_hears_of_every_group_and_a_resumed_run_goes_on_with_the_tasks_it_had_begun(simulate, adder, mode):
+    run = simulate(**mode)
+    ten = Ten(run, adder)
+    run.train(6)
+    state = run.states[-1]
+    heard = sum(len(rollout.groups) + len(rollout.dropped) for rollout in run.steps)
+    assert heard + len(state["again"]) == state["next"]
+    assert all(len(set(ids)) == 1 for ids in ten.met.values())  # begun anew with the same task
+    again = state["curriculum"]["flying"]
+    assert again == {str(place): ten.met[place][0] for place in state["again"] if place in ten.met}
+    other = simulate(**mode)
+    resumed = Ten(other, adder)
+    other.train(3, first=6, state=json.loads(json.dumps(state)))
+    assert all(resumed.met[int(place)][0] == task for place, task in again.items())
