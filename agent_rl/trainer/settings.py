@@ -134,6 +134,22 @@ class TrainConfig(Settings):
             raise UserError(f"'{key}' has no effect with algorithm.advantage={advantage.name}")
         return None
 
+    @field_validator("sampling")
+    @classmethod
+    def _ratios_are_right(cls, sampling: Sampling) -> Sampling:
+        """Refuse what tokens would be drawn from without the loss knowing of it."""
+        if sampling.top_p < 1 or sampling.top_k:
+            name = "top_p" if sampling.top_p < 1 else "top_k"
+            raise ValueError(
+                f"{name} cannot be used in training: tokens would be drawn from fewer than the loss knows of, and its "
+                "ratios would be wrong; use temperature"
+            )
+        if sampling.temperature == 0:
+            raise ValueError(
+                "temperature=0 cannot be used in training: nothing is drawn, so that there is nothing to compare"
+            )
+        return sampling
+
     @model_validator(mode="after")
     def _policy_learns(self) -> "TrainConfig":
         if self.policy_waits >= self.trainer.steps:

@@ -10,6 +10,7 @@ from agent_rl.trainer.algorithms.advantages.reinforce_plus_plus import Reinforce
 from agent_rl.trainer.algorithms.advantages.remax import Remax, remax
 from agent_rl.trainer.algorithms.advantages.rloo import Rloo, rloo
 from agent_rl.trainer.algorithms.advantages.turn_grpo import TurnGrpo, turn_grpo
+from agent_rl.trainer.algorithms.advantages.win_rate import WinRate, win_rate
 from agent_rl.trainer.algorithms.base import register_advantage
 
 register_advantage("gae", Gae)
@@ -23,6 +24,7 @@ register_advantage("reinforce_plus_plus", ReinforcePlusPlus)
 register_advantage("remax", Remax)
 register_advantage("rloo", Rloo)
 register_advantage("turn_grpo", TurnGrpo)
+register_advantage("win_rate", WinRate)
 
 __all__ = [
     "AdaptiveGae",
@@ -36,6 +38,7 @@ __all__ = [
     "Remax",
     "Rloo",
     "TurnGrpo",
+    "WinRate",
     "adaptive_lam",
     "gae",
     "gdpo",
@@ -47,4 +50,5 @@ __all__ = [
     "rloo",
     "step_advantages",
     "turn_grpo",
+    "win_rate",
 ]

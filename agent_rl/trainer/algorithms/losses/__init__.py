@@ -10,8 +10,9 @@ from agent_rl.trainer.algorithms.losses.gspo import Gspo, gspo
 from agent_rl.trainer.algorithms.losses.kl_cov import KlCov, kl_cov
 from agent_rl.trainer.algorithms.losses.reinforce import Reinforce, reinforce
 from agent_rl.trainer.algorithms.losses.sapo import Sapo, sapo
+from agent_rl.trainer.algorithms.losses.sppo import Sppo, sppo
 
-for _kind in (Cispo, Clip, ClipCov, Gmpo, Gspo, KlCov, Reinforce, Sapo):
+for _kind in (Cispo, Clip, ClipCov, Gmpo, Gspo, KlCov, Reinforce, Sapo, Sppo):
     register_loss(_kind.model_fields["name"].default, _kind)
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "KlCov",
     "Reinforce",
     "Sapo",
+    "Sppo",
     "cispo",
     "clip",
     "covariance",
@@ -31,4 +33,5 @@ __all__ = [
     "kl_cov",
     "reinforce",
     "sapo",
+    "sppo",
 ]
