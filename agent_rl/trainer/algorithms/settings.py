@@ -11,6 +11,7 @@ from agent_rl.trainer.algorithms.aggregation import Aggregation
 from agent_rl.trainer.algorithms.base import ADVANTAGES, LOSSES, Advantage, PolicyLoss
 from agent_rl.trainer.algorithms.batch import Batch
 from agent_rl.trainer.algorithms.correction import CorrectionSettings
+from agent_rl.trainer.algorithms.filtration import Keep
 from agent_rl.trainer.algorithms.kl import KlSettings
 from agent_rl.trainer.algorithms.losses import Clip
 from agent_rl.trainer.algorithms.overlong import Overlong
@@ -24,6 +25,8 @@ class AlgorithmSettings(Settings):
     """The preset, which runs are named after."""
     samples: PositiveInt = 8
     """Episodes per task."""
+    keep: Keep = "all"
+    """Which episodes of a group are learned from, by the rank of their rewards."""
     advantage: Annotated[Advantage, Chosen(Advantage, ADVANTAGES)] = Grpo()
     """The estimator of advantages."""
     loss: Annotated[PolicyLoss, Chosen(PolicyLoss, LOSSES)] = Clip()

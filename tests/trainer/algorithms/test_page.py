@@ -22,6 +22,7 @@ from agent_rl.trainer.algorithms import (
     AlgorithmSettings,
     aggregation,
     correction,
+    filtration,
     kl,
     overlong,
     supervised,
@@ -100,7 +101,7 @@ def body() -> str:
     lines = ["", "## Presets", "", "| `algorithm=` | |", "| --- | --- |"]
     lines += [f"| `{name}` | {known['description']} |" for name, known in listing()["algorithms"].items()]
     lines += ["", "## What all have", *settings(AlgorithmSettings, "algorithm.")]
-    for module in (aggregation, kl, correction, overlong, supervised, values):
+    for module in (aggregation, kl, correction, overlong, filtration, supervised, values):
         lines += ["", getdoc(module) or ""]
     for key, (title, registry) in KINDS.items():
         lines += ["", f"## {title}"]
