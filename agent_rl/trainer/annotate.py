@@ -10,7 +10,7 @@ from agent_rl.trainer.batches import Sample
 from agent_rl.trainer.checkpoints import Worker
 from agent_rl.trainer.mismatch import mismatch
 from agent_rl.trainer.settings import TrainConfig
-from agent_rl.trainer.workers import PolicyWorker, ReferenceWorker, ValueWorker
+from agent_rl.trainer.workers import PolicyWorker, ProcessWorker, ReferenceWorker, ValueWorker
 
 
 class Annotator(Protocol):
@@ -35,6 +35,9 @@ def make_learners(config: TrainConfig) -> list[Learner]:
     if config.value is not None:
         begins_with = config.model.model_copy(update={"path": config.value.model or config.model.path})
         made.append(ValueWorker(load_model(begins_with)[0], config.value, config.trainer.micro_tokens))
+    if config.process is not None:
+        model, temperature = load_model(config.model)[0], config.sampling.temperature
+        made.append(ProcessWorker(model, config.process, config.trainer.micro_tokens, temperature))
     return made
 
 

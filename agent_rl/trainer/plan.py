@@ -76,7 +76,7 @@ def _memory(config: TrainConfig) -> Iterator[str]:
     reference = f"those of the reference {weights / _MB:.0f} MB, " if "reference" in config.algorithm.needs else ""
     yield (
         f"Memory: {parameters / 1e6:.2f} million parameters: weights {weights / _MB:.0f} MB, {reference}gradients and "
-        f"optimizer {3 * parameters * size / _MB:.0f} MB, {_value(config, size)}"
+        f"optimizer {3 * parameters * size / _MB:.0f} MB, {_value(config, size)}{_process(config, parameters * size)}"
         f"{_engine(config, model, size, weights)}, activations of a micro batch about {activations / _MB:.0f} MB; "
         "beside that the Python libraries, about 600 MB."
     )
@@ -96,6 +96,13 @@ def _value(config: TrainConfig, size: int) -> str:
         return ""
     parameters = _shape(config.model.model_copy(update={"path": config.value.model or config.model.path}))[2]
     return f"the value model with its gradients and optimizer {4 * parameters * size / _MB:.0f} MB, "
+
+
+def _process(config: TrainConfig, weights: int) -> str:
+    """Return what the process reward model needs, where there is one; it is as large as the policy."""
+    if config.process is None:
+        return ""
+    return f"the process reward model with its gradients and optimizer {4 * weights / _MB:.0f} MB, "
 
 
 def _engine(config: TrainConfig, model: PretrainedConfig, size: int, weights: int) -> str:

@@ -28,6 +28,7 @@ from agent_rl.tools.sandbox.settings import SandboxSettings
 from agent_rl.tools.settings import ToolsSettings
 from agent_rl.tracking import TRACKERS
 from agent_rl.trainer.algorithms import AlgorithmSettings
+from agent_rl.trainer.algorithms.process import ProcessSettings
 from agent_rl.trainer.algorithms.values import ValueSettings
 from agent_rl.trainer.optimizer import OptimizerSettings
 
@@ -111,6 +112,8 @@ class TrainConfig(Settings):
     """The loop."""
     value: ValueSettings | None = Field(default=None, validate_default=True)
     """The value model; null where the algorithm needs none."""
+    process: ProcessSettings | None = Field(default=None, validate_default=True)
+    """The process reward model; null where the algorithm needs none."""
     eval: EvaluationSettings = EvaluationSettings()
     """Held-out evaluation before, during and after training."""
     tracker: Annotated[list[str], BeforeValidator(_listed)] = Field(default_factory=list)
@@ -120,17 +123,18 @@ class TrainConfig(Settings):
     out: str | None = None
     """The run folder; by default a new one below runs/."""
 
-    @field_validator("value", mode="before")
+    @field_validator("value", "process", mode="before")
     @classmethod
     def _only_where_needed(cls, given: Any, info: ValidationInfo) -> Any:
-        """Take the default where the algorithm needs values, and refuse settings that nothing would read."""
+        """Take the default where the algorithm needs the model, and refuse settings that nothing would read."""
         if "algorithm" not in info.data:  # which is wrong itself
             return None
         advantage = info.data["algorithm"].advantage
-        if "values" in advantage.needs:
+        section = str(info.field_name)
+        if {"value": "values", "process": "process"}[section] in advantage.needs:
             return {} if given is None else given
         if given is not None:
-            key = f"value.{next(iter(given))}" if isinstance(given, dict) and given else "value"
+            key = f"{section}.{next(iter(given))}" if isinstance(given, dict) and given else section
             raise UserError(f"'{key}' has no effect with algorithm.advantage={advantage.name}")
         return None
 

@@ -6,6 +6,7 @@ from agent_rl.trainer.algorithms.advantages.gigpo import Gigpo, step_advantages
 from agent_rl.trainer.algorithms.advantages.grpo import Grpo, grpo
 from agent_rl.trainer.algorithms.advantages.opo import Opo, opo
 from agent_rl.trainer.algorithms.advantages.pass_at_k import PassAtK, pass_at_k
+from agent_rl.trainer.algorithms.advantages.prime import Prime, process_returns
 from agent_rl.trainer.algorithms.advantages.reinforce_plus_plus import ReinforcePlusPlus, reinforce_plus_plus
 from agent_rl.trainer.algorithms.advantages.remax import Remax, remax
 from agent_rl.trainer.algorithms.advantages.rloo import Rloo, rloo
@@ -20,6 +21,7 @@ register_advantage("gigpo", Gigpo)
 register_advantage("grpo", Grpo)
 register_advantage("opo", Opo)
 register_advantage("pass_at_k", PassAtK)
+register_advantage("prime", Prime)
 register_advantage("reinforce_plus_plus", ReinforcePlusPlus)
 register_advantage("remax", Remax)
 register_advantage("rloo", Rloo)
@@ -34,6 +36,7 @@ __all__ = [
     "Grpo",
     "Opo",
     "PassAtK",
+    "Prime",
     "ReinforcePlusPlus",
     "Remax",
     "Rloo",
@@ -45,6 +48,7 @@ __all__ = [
     "grpo",
     "opo",
     "pass_at_k",
+    "process_returns",
     "reinforce_plus_plus",
     "remax",
     "rloo",
