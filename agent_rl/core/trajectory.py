@@ -165,13 +165,15 @@ class Trajectory:
 class Group:
     """The trajectories of one task that are compared with each other, the parts of an episode side by side.
 
-    `baseline` is the greedy episode, in its parts, that they are compared with where one was asked for. It is none of
-    the group's episodes, and nothing is learned from its tokens.
+    `baseline` is the greedy episode, in its parts, that they are compared with where one was asked for, and
+    `demonstration` what the environment showed of its own solution. They are none of the group's episodes; nothing is
+    learned from the baseline's tokens.
     """
 
     task_id: str
     trajectories: list[Trajectory]
     baseline: list[Trajectory] = field(default_factory=list)
+    demonstration: list[Trajectory] = field(default_factory=list)
 
     @property
     def episodes(self) -> list[list[Trajectory]]:
@@ -185,13 +187,19 @@ class Group:
 
     @property
     def played(self) -> list[list[Trajectory]]:
-        """The trajectories of everything that was played: of each episode, and of the baseline if there is one."""
-        return [*self.episodes, self.baseline] if self.baseline else self.episodes
+        """The trajectories of everything that was played, what was played beside the episodes included."""
+        return [*self.episodes, *filter(None, (self.baseline, self.demonstration))]
 
     @property
     def comparable(self) -> list[list[Trajectory]]:
         """The episodes to learn from: the usable ones, or none where the baseline that was asked for has failed."""
         return self.usable if all(part.usable for part in self.baseline) else []
+
+    @property
+    def shown(self) -> list[list[Trajectory]]:
+        """The demonstration to learn from, if there is one and it went well."""
+        usable = bool(self.demonstration) and all(part.usable for part in self.demonstration)
+        return [self.demonstration] if usable and self.comparable else []
 
     @property
     def rewards(self) -> list[float]:
@@ -210,4 +218,5 @@ class Group:
         if not self.comparable:
             return False
         base = self.baseline_reward
-        return len({*self.rewards, *([] if base is None else [base])}) > 1
+        beside = [sum(part.reward for part in episode) for episode in self.shown] + ([] if base is None else [base])
+        return len({*self.rewards, *beside}) > 1

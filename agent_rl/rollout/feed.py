@@ -14,7 +14,7 @@ from typing import Any
 from agent_rl.core.seeds import derive
 from agent_rl.core.task import Task
 from agent_rl.core.trajectory import Group
-from agent_rl.rollout.agents import Plan, group_plans
+from agent_rl.rollout.agents import Beside, Plan, group_plans
 from agent_rl.rollout.curriculum import Curriculum
 from agent_rl.rollout.engines.base import Host, Sampling
 from agent_rl.rollout.failures import Culprits
@@ -36,7 +36,7 @@ class Order:
         samples: Episodes in a group.
         sampling: How tokens are drawn.
         seed: Seeds every episode, by its place and sample.
-        baseline: Whether each group has a greedy episode beside its samples, which they are compared with.
+        beside: What each group has beside its samples: a greedy episode that they are compared with, a demonstration.
         curriculum: What chooses the tasks and has to hear of their groups, where they do not come in a fixed order.
     """
 
@@ -45,14 +45,14 @@ class Order:
     samples: int
     sampling: Sampling
     seed: int
-    baseline: bool = False
+    beside: tuple[Beside, ...] = ()
     curriculum: Curriculum | None = None
 
     def plans(self, place: int) -> list[Plan]:
         """Return the episodes of a place."""
         step, index = divmod(place, self.count)
         seed = derive(self.seed, "rollout", step)
-        plans = group_plans(str(place), self.task(place), self.samples, self.sampling, seed, index, self.baseline)
+        plans = group_plans(str(place), self.task(place), self.samples, self.sampling, seed, index, self.beside)
         return [replace(plan, priority=place) for plan in plans]
 
 
@@ -123,7 +123,7 @@ class Feed:
             self._changed.clear()
             self._begin()
             if progress:
-                total = self._order.count * (self._order.samples + self._order.baseline)
+                total = self._order.count * (self._order.samples + len(self._order.beside))
                 progress(min(self._flights.ended - before, total), total)
         return await self._hand_over()
 

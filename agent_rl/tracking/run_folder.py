@@ -116,9 +116,9 @@ class RunFolder:
         return self.path / "trajectories"
 
     @property
-    def baselines(self) -> Path:
-        """The folder of greedy episodes, one file a step, where the training's are compared with such."""
-        return self.path / "baselines"
+    def beside(self) -> Path:
+        """The folder of greedy episodes and demonstrations, one file a step, where there are any."""
+        return self.path / "beside"
 
     @property
     def evaluations(self) -> Path:
@@ -128,7 +128,7 @@ class RunFolder:
     def drop_after(self, step: int) -> None:
         """Remove trajectories and evaluations of steps after `step`: a resumed run has them anew, others perhaps."""
         last = f"step_{step:06d}"
-        for part in (self.trajectories, self.baselines, self.evaluations):
+        for part in (self.trajectories, self.beside, self.evaluations):
             for file in part.glob("step_*"):
                 if file.name.partition(".")[0] > last:
                     file.unlink()
@@ -137,9 +137,9 @@ class RunFolder:
         """The file of the trajectories of one training step."""
         return self.trajectories / f"step_{step:06d}.jsonl.zst"
 
-    def baselines_file(self, step: int) -> Path:
-        """The file of the greedy episodes that those of one training step are compared with, where there are any."""
-        return self.baselines / f"step_{step:06d}.jsonl.zst"
+    def beside_file(self, step: int) -> Path:
+        """The file of what was played beside the trajectories of one training step, where there is any."""
+        return self.beside / f"step_{step:06d}.jsonl.zst"
 
 
 def create_run(out: str | None, name: str, config: BaseModel, command: list[str]) -> RunFolder:

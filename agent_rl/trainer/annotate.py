@@ -68,7 +68,9 @@ def noted_metrics(batch: Batch) -> dict[str, float]:
     if not len(batch.turns):
         return metrics
     if "old" in batch.notes:
-        metrics |= mismatch(batch.notes["old"] - batch.engine_logprobs)
+        gap = batch.notes["old"] - batch.engine_logprobs
+        sampled = gap[batch.by_episode(batch.guided) == 0]
+        metrics |= mismatch(sampled) if len(sampled) else {}
     if "reference" in batch.notes:
         metrics["policy/reference_kl"] = float(k3(batch.old_logprobs - batch.notes["reference"]).mean())
     if "correction" in batch.notes:

@@ -40,7 +40,7 @@ def rollout_metrics(rollout: Rollout, version: int, success_at: float) -> dict[s
         if reason is not StopReason.REWRITTEN
     }
     metrics |= _staleness(rollout, version)
-    metrics |= _baselines(groups, success_at)
+    metrics |= _baselines(groups, success_at) | _demonstrations(groups)
     if rollout.dropped:
         metrics["rollout/dropped_groups"] = float(len(rollout.dropped))
     causes = Counter(episode[-1].failure.cause for episode in every if episode[-1].failure is not None)
@@ -68,6 +68,18 @@ def _baselines(groups: list[Group], success_at: float) -> dict[str, float]:
     metrics = {"baseline/failed": float(len(asked) - len(known))}
     if known:
         metrics |= {"baseline/reward": mean(known), "baseline/success": mean(r >= success_at for r in known)}
+    return metrics
+
+
+def _demonstrations(groups: list[Group]) -> dict[str, float]:
+    """Return what the environment's own solutions earn; nothing where none were asked for."""
+    asked = [group.demonstration for group in groups if group.demonstration]
+    known = [episode for episode in asked if all(part.usable for part in episode)]
+    if not asked:
+        return {}
+    metrics = {"demonstration/failed": float(len(asked) - len(known))}
+    if known:
+        metrics["demonstration/reward"] = mean(sum(part.reward for part in episode) for episode in known)
     return metrics
 
 

@@ -33,6 +33,8 @@ def explain(config: TrainConfig) -> Iterator[str]:
     )
     if config.algorithm.advantage.greedy:
         yield f"Beside them {trainer.tasks} greedy episodes, one per task, which nothing is learned from."
+    if config.algorithm.loss.guided:
+        yield f"Beside them {trainer.tasks} demonstrations of the environment, one per task."
     yield (
         f"The run: {trainer.steps} steps = {trainer.steps * episodes} trajectories and "
         f"{trainer.steps * trainer.mini_batches} optimizer steps{_waits(config)}."

@@ -6,7 +6,7 @@ from typing import Any
 from agent_rl.core.errors import UserError
 from agent_rl.evaluation.report import write_curve, write_report
 from agent_rl.models.loading import load_model
-from agent_rl.rollout.agents import TokenAgent
+from agent_rl.rollout.agents import token_agent
 from agent_rl.rollout.curriculum import make_curriculum
 from agent_rl.rollout.engines.build import Placement, make_engine
 from agent_rl.rollout.feed import Order
@@ -52,7 +52,7 @@ def _train(config: TrainConfig, folder: RunFolder, console: Console, facts: dict
     model, tokenizer = load_model(model_settings)
     env = config.env.build()
     engine = make_engine(config.engine, Placement(model_settings, folder.path, config.rollout.mode, model))
-    make_agent = partial(TokenAgent, engine, Renderer(tokenizer, config.renderer), config.rollout.limits)
+    make_agent = partial(token_agent, engine, Renderer(tokenizer, config.renderer), config.rollout.limits)
     rollouts = RolloutManager(engine, make_agent, config.env.build, config.rollout)
     policy = PolicyWorker(model, config.optimizer, config.trainer.micro_tokens, config.sampling.temperature)
     learners = make_learners(config)
@@ -70,7 +70,7 @@ def _train(config: TrainConfig, folder: RunFolder, console: Console, facts: dict
         config.algorithm.samples,
         config.sampling,
         config.seed,
-        config.algorithm.advantage.greedy,
+        config.algorithm.beside,
         curriculum,
     )
     annotators = make_annotators(config, policy, learners)

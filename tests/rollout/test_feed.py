@@ -318,7 +318,7 @@ def test_what_only_the_user_can_mend_ends_the_step_at_once(adder, renderer, mode
 
 
 def greedy(run: Simulation) -> Simulation:
-    run.order = replace(run.order, baseline=True)
+    run.order = replace(run.order, beside=("baseline",))
     return run
 
 
@@ -361,9 +361,9 @@ def test_a_greedy_episode_that_fails_is_tried_again_and_its_group_left_out_when_
 
 def test_a_greedy_episode_changes_nothing_of_the_samples():
     task = Task("t", ())
-    alone, beside = (group_plans("0", task, SAMPLES, Sampling(top_p=0.9), 5, 7, baseline) for baseline in (False, True))
+    alone, beside = (group_plans("0", task, SAMPLES, Sampling(top_p=0.9), 5, 7, kinds) for kinds in ((), ("baseline",)))
     assert beside[:SAMPLES] == alone and len(beside) == SAMPLES + 1
-    assert (beside[-1].baseline, beside[-1].sampling) == (True, Sampling(temperature=0.0))
+    assert (beside[-1].kind, beside[-1].sampling) == ("baseline", Sampling(temperature=0.0))
 
 
 class Ten:

@@ -206,6 +206,6 @@ def test_a_resumed_run_goes_on_with_its_curriculum_and_its_greedy_episodes(tmp_p
     finish(f"resume={tmp_path / 'run'}", "trainer.steps=4")
     assert numbers(tmp_path / "run") == numbers(tmp_path / "whole")
     assert tokens(tmp_path / "run") == tokens(tmp_path / "whole")
-    files = [sorted((tmp_path / name / "baselines").glob("*.zst")) for name in ("run", "whole")]
+    files = [sorted((tmp_path / name / "beside").glob("*.zst")) for name in ("run", "whole")]
     greedy = [[(t.tokens, t.action_logprobs) for file in part for t in read_trajectories(file)] for part in files]
     assert greedy[0] == greedy[1] and len(greedy[0]) == 4 * 3

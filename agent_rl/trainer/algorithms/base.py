@@ -78,6 +78,8 @@ class PolicyLoss(Settings):
 
     dense: ClassVar[bool] = False
     """Whether tokens whose advantage is 0 have a gradient as well."""
+    guided: ClassVar[bool] = False
+    """Whether each group needs a demonstration of the environment; the note `guided` is 1 at its tokens."""
 
     def prepare(self, old_logprobs: Tensor, advantages: Tensor) -> dict[str, Tensor]:
         """Return notes for each trained token of a whole mini batch, `[A]`, by name; `loss` finds them in `Tokens`.

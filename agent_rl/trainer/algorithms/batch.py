@@ -31,6 +31,7 @@ class Batch:
         turn_states: What the policy read just before each turn, `[U]`: turns of a group have the same number when the
             same tokens were put in front of them last.
         turns: The turn of each trained token, `[A]`.
+        guided: 1 where the environment itself has shown the episode, `[E]`, float64.
         baselines: The reward of the greedy episode that each is compared with, `[E]`, float64; NaN where there is none.
         notes: What workers have computed for each trained token, by name, `[A]`, such as `reference`, `values`.
     """
@@ -45,6 +46,7 @@ class Batch:
     turn_states: Tensor
     turns: Tensor
     baselines: Tensor
+    guided: Tensor
     notes: dict[str, Tensor] = field(default_factory=dict)
 
     @property
@@ -99,7 +101,7 @@ class Batch:
 
 def make_batch(groups: Sequence[Group]) -> Batch:
     """Return what there is to learn from in the groups of a step."""
-    usable = [(number, episode) for number, group in enumerate(groups) for episode in group.comparable]
+    usable = [(i, episode) for i, group in enumerate(groups) for episode in [*group.comparable, *group.shown]]
     trajectories = [(e, part) for e, (_, parts) in enumerate(usable) for part in parts if part.action_logprobs]
     names = sorted({name for _, episode in usable for part in episode for name in part.components})
     turns = [(t, turn) for t, (_, trajectory) in enumerate(trajectories) for turn in _turns(trajectory)]
@@ -120,6 +122,7 @@ def make_batch(groups: Sequence[Group]) -> Batch:
         turn_states=torch.tensor([states.setdefault(state, len(states)) for state in shown], dtype=torch.long),
         turns=torch.tensor([u for u, (_, turn) in enumerate(turns) for _ in range(turn.size)], dtype=torch.long),
         baselines=_floats(bases[number] for number, _ in usable),
+        guided=_floats(episode is groups[number].demonstration for number, episode in usable),
     )
 
 

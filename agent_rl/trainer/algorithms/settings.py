@@ -6,6 +6,7 @@ from pydantic import Field, PositiveInt, model_validator
 
 from agent_rl.core.chosen import Chosen
 from agent_rl.core.settings import Settings
+from agent_rl.rollout.agents import Beside
 from agent_rl.trainer.algorithms.advantages import Grpo
 from agent_rl.trainer.algorithms.aggregation import Aggregation
 from agent_rl.trainer.algorithms.base import ADVANTAGES, LOSSES, Advantage, PolicyLoss
@@ -50,12 +51,22 @@ class AlgorithmSettings(Settings):
     def _comparable(self) -> "AlgorithmSettings":
         """Refuse groups that are too small for the estimator."""
         self.advantage.check(self.samples)
+        if self.loss.guided and self.correction.weights != "none":
+            raise ValueError(
+                f"correction.weights cannot be used with loss={self.loss.name}, which has weights of its own"
+            )
         return self
 
     @property
     def episodes(self) -> int:
-        """Episodes that are played per task: the samples, and a greedy one where the estimator compares with it."""
-        return self.samples + self.advantage.greedy
+        """Episodes that are played per task: the samples, and what is played beside them."""
+        return self.samples + len(self.beside)
+
+    @property
+    def beside(self) -> tuple[Beside, ...]:
+        """What is played beside the samples of each task."""
+        baseline: tuple[Beside, ...] = ("baseline",) if self.advantage.greedy else ()
+        return (*baseline, "demonstration") if self.loss.guided else baseline
 
     @property
     def dense(self) -> bool:
@@ -75,5 +86,7 @@ class AlgorithmSettings(Settings):
             episode_tokens: The most that the trajectories of an episode may have: `rollout.limits.episode_tokens`.
         """
         marked = self.supervised.mark(batch)
+        if self.loss.guided:
+            marked = marked.noted(guided=batch.by_episode(batch.guided))
         settled = self.correction.weigh(self.kl.charge(self.overlong.shaped(marked, episode_tokens)))
         return settled.noted(**self.advantage.targets(settled))

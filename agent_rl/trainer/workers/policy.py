@@ -72,7 +72,7 @@ class PolicyWorker:
             "policy/computed_share": seen / max(1, trained),
         }
         metrics |= {f"policy/{name}": value / seen for name, value in sums.items()}
-        if measure and gaps:
+        if measure and any(len(gap) for gap in gaps):
             metrics |= mismatch(torch.cat(gaps))
         rate = learning_rate(self.settings, self.updates, updates)
         norm = apply(self.optimizer, rate, self.settings.max_grad_norm, loss) if computed else 0.0
@@ -116,7 +116,7 @@ class PolicyWorker:
     def _backward(
         self, micro: list[Sample], algorithm: AlgorithmSettings, divisor: float, sums: dict[str, float]
     ) -> Tensor:
-        """Add a micro batch to the gradient and to `sums`; return log p - log p_old of its tokens, `[A]`."""
+        """Add a micro batch to the gradient and to `sums`; return log p - log p_old of its sampled tokens."""
         packed = self._pack(micro)
         logits = target_logits(self.model, packed, self.temperature)
         tokens = _tokens(micro, chosen_logprobs(logits, packed))
@@ -128,6 +128,8 @@ class PolicyWorker:
         with torch.no_grad():
             gap = tokens.old_logprobs - tokens.logprobs
             sums["tokens"] += len(gap)
+            if "guided" in tokens.notes:  # what was shown has no old policy to be far from
+                gap = gap[tokens.notes["guided"] == 0]
             sums["loss"] += float(loss)
             sums["entropy"] += float((entropies(logits) if entropy is None else entropy).sum())
             sums["kl"] += float(k3(gap).sum())
