@@ -61,7 +61,7 @@ class Curriculum:
         for task in tasks:
             self._members.setdefault(self._kind(task), []).append(task.id)
         self._figures: dict[str, tuple[float, float]] = {}  # of each known kind: the weight of its groups, their sum
-        self._known: dict[str, list[tuple[str, float]]] = {}  # what `_useful` returns, until the figures change
+        self._known: dict[str, dict[str, float]] = {}  # what `_useful` returns, until the figures change
         self._drawn: Counter[str] = Counter()  # how often a task of a kind has been begun
         self._flying: dict[int, str] = {}  # the task of each place that has been begun and not been heard of
 
@@ -114,14 +114,16 @@ class Curriculum:
         explores, flying = random.random() < self._settings.explore, set(self._flying.values())
         if (explores or kind not in self._figures) and not self._all_fly(kind, flying):
             return kind
-        useful = [one for one in self._useful(_member(usual)) if not self._all_fly(one[0], flying)]
-        return random.choices([k for k, _ in useful], [figure for _, figure in useful])[0] if useful else kind
+        useful = self._useful(_member(usual))
+        begun = {self._kind(self._tasks[task]) for task in flying}
+        weights = useful | {one: 0.0 for one in begun if one in useful and self._all_fly(one, flying)}
+        return random.choices(list(weights), list(weights.values()))[0] if any(weights.values()) else kind
 
-    def _useful(self, member: str) -> list[tuple[str, float]]:
+    def _useful(self, member: str) -> dict[str, float]:
         """Return the kinds of a member of which something is to be learned, in the order of the tasks, and how much."""
         if member not in self._known:
             kinds = [kind for kind in self._members if kind.startswith(f"{member}/")]
-            self._known[member] = [(kind, figure) for kind in kinds if (figure := self.learnability(kind))]
+            self._known[member] = {kind: figure for kind in kinds if (figure := self.learnability(kind))}
         return self._known[member]
 
     def _all_fly(self, kind: str, flying: set[str]) -> bool:
