@@ -8,6 +8,9 @@ from torch import Tensor
 from torch.nn import Module
 from transformers import PreTrainedModel
 
+Kept = Sequence[Sequence[int]]
+"""The tokens that each trained token was drawn from, `[A]`; none where that is all of them."""
+
 
 @dataclass(frozen=True)
 class Packed:
@@ -58,21 +61,41 @@ def target_logits(model: PreTrainedModel, packed: Packed, temperature: float = 1
 
 
 @torch.no_grad()
-def fresh_logprobs(model: PreTrainedModel, packed: Packed, temperature: float = 1.0, at_once: int = 2048) -> Tensor:
+def fresh_logprobs(
+    model: PreTrainedModel, packed: Packed, temperature: float = 1.0, at_once: int = 2048, kept: Kept | None = None
+) -> Tensor:
     """Return the log-probability (nats) of each trained token, `[A]`, without a gradient.
 
     Logits exist for `at_once` tokens at a time, so that long sequences with a large vocabulary fit into memory.
     """
     states = hidden(model.get_decoder(), packed).split(at_once)
     parts = [replace(packed, targets=targets) for targets in packed.targets.split(at_once)]
+    cuts = [None if kept is None else kept[i * at_once : (i + 1) * at_once] for i in range(len(parts))]
     return torch.cat(
-        [chosen_logprobs(_logits(model, h, temperature), part) for h, part in zip(states, parts, strict=True)]
+        [
+            chosen_logprobs(_logits(model, h, temperature), part, cut)
+            for h, part, cut in zip(states, parts, cuts, strict=True)
+        ]
     )
 
 
-def chosen_logprobs(logits: Tensor, packed: Packed) -> Tensor:
-    """Return the log-probability (nats) of each trained token, `[A]`, from `target_logits`."""
-    return logits.log_softmax(-1).gather(1, packed.tokens[0, packed.targets][:, None])[:, 0]
+def chosen_logprobs(logits: Tensor, packed: Packed, kept: Kept | None = None) -> Tensor:
+    """Return the log-probability (nats) of each trained token, `[A]`, from `target_logits`.
+
+    With `kept` it is that among the tokens that were kept, which the chosen one is among.
+    """
+    logprobs = logits.log_softmax(-1)
+    chosen = logprobs.gather(1, packed.tokens[0, packed.targets][:, None])[:, 0]
+    return chosen if kept is None else chosen - kept_mass(logprobs, kept)
+
+
+def kept_mass(logprobs: Tensor, kept: Kept) -> Tensor:
+    """Return the log of the probability of the kept tokens together, `[A]`, from `[A, V]`; 0 where all are kept."""
+    sizes = torch.tensor([len(tokens) for tokens in kept], device=logprobs.device)
+    rows = torch.arange(len(kept), device=logprobs.device).repeat_interleave(sizes)
+    tokens = torch.tensor([token for tokens in kept for token in tokens], dtype=torch.long, device=logprobs.device)
+    total = logprobs.new_zeros(len(kept)).index_add(0, rows, logprobs[rows, tokens].exp())
+    return torch.where(sizes > 0, total.where(sizes > 0, 1.0).log(), 0.0)
 
 
 def entropies(logits: Tensor) -> Tensor:

@@ -140,19 +140,24 @@ class TrainConfig(Settings):
 
     @field_validator("sampling")
     @classmethod
-    def _ratios_are_right(cls, sampling: Sampling) -> Sampling:
-        """Refuse what tokens would be drawn from without the loss knowing of it."""
-        if sampling.top_p < 1 or sampling.top_k:
-            name = "top_p" if sampling.top_p < 1 else "top_k"
-            raise ValueError(
-                f"{name} cannot be used in training: tokens would be drawn from fewer than the loss knows of, and its "
-                "ratios would be wrong; use temperature"
-            )
+    def _drawn(cls, sampling: Sampling) -> Sampling:
+        """Refuse what nothing can be learned from."""
         if sampling.temperature == 0:
             raise ValueError(
                 "temperature=0 cannot be used in training: nothing is drawn, so that there is nothing to compare"
             )
         return sampling
+
+    @model_validator(mode="after")
+    def _ratios_are_right(self) -> "TrainConfig":
+        """Refuse to draw from a part of the tokens where the engine does not say from which."""
+        cut = "top_p" if self.sampling.top_p < 1 else "top_k" if self.sampling.top_k else None
+        if cut and not isinstance(self.engine, EmbeddedSettings):
+            raise ValueError(
+                f"sampling.{cut} cannot be used in training with engine={self.engine.name}: it does not say what "
+                "tokens were drawn from, and the loss would take wrong ratios; use sampling.temperature"
+            )
+        return self
 
     @model_validator(mode="after")
     def _policy_learns(self) -> "TrainConfig":

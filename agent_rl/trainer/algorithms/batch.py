@@ -57,7 +57,7 @@ class Batch:
     @property
     def engine_logprobs(self) -> Tensor:
         """Log-probability (nats) with which the engine sampled each trained token, `[A]`, float64."""
-        return _floats(logprob for trajectory in self.trajectories for logprob in trajectory.action_logprobs)
+        return _floats(logprob for trajectory in self.trajectories for logprob in trajectory.drawn_logprobs)
 
     @property
     def old_logprobs(self) -> Tensor:

@@ -16,7 +16,7 @@ from agent_rl.trainer.algorithms.aggregation import weights
 from agent_rl.trainer.algorithms.kl import k3
 from agent_rl.trainer.algorithms.objective import objective
 from agent_rl.trainer.algorithms.supervised import supervised_weights
-from agent_rl.trainer.batches import Sample, micro_batches, noted, unlearned
+from agent_rl.trainer.batches import Sample, kept, micro_batches, noted, unlearned
 from agent_rl.trainer.mismatch import mismatch
 from agent_rl.trainer.optimizer import OptimizerSettings, apply, learning_rate, make_optimizer
 from agent_rl.trainer.workers.tokenwise import logprobs
@@ -119,7 +119,7 @@ class PolicyWorker:
         """Add a micro batch to the gradient and to `sums`; return log p - log p_old of its sampled tokens."""
         packed = self._pack(micro)
         logits = target_logits(self.model, packed, self.temperature)
-        tokens = _tokens(micro, chosen_logprobs(logits, packed))
+        tokens = _tokens(micro, chosen_logprobs(logits, packed, kept(micro)))
         entropy = entropies(logits) if algorithm.entropy else None
         result = objective(algorithm, tokens, entropy)
         factors = tokens.logprobs.new_tensor([sample.weight for sample in micro for _ in range(sample.trained)])

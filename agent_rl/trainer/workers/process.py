@@ -11,7 +11,7 @@ from agent_rl.core.errors import UserError
 from agent_rl.models.packed import chosen_logprobs, pack, target_logits
 from agent_rl.trainer.algorithms import Batch
 from agent_rl.trainer.algorithms.process import ProcessSettings, process_loss
-from agent_rl.trainer.batches import Sample, micro_batches, unlearned
+from agent_rl.trainer.batches import Sample, kept, micro_batches, unlearned
 from agent_rl.trainer.optimizer import apply, learning_rate, make_optimizer
 from agent_rl.trainer.workers.tokenwise import logprobs
 
@@ -93,4 +93,4 @@ class ProcessWorker:
         """Return the log-probability (nats) of each trained token, `[A]`, with a gradient."""
         packed = pack([(sample.trajectory.tokens, sample.trajectory.loss_mask) for sample in batch])
         packed = packed.to(self.model.device)
-        return chosen_logprobs(target_logits(self.model, packed, self.temperature), packed)
+        return chosen_logprobs(target_logits(self.model, packed, self.temperature), packed, kept(batch))

@@ -8,7 +8,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from agent_rl.models.packed import fresh_logprobs, pack
-from agent_rl.trainer.batches import Sample, micro_batches
+from agent_rl.trainer.batches import Sample, kept, micro_batches
 
 
 @torch.no_grad()
@@ -28,6 +28,6 @@ def logprobs(model: PreTrainedModel, batch: Sequence[Sample], micro_tokens: int,
 
     def compute(micro: Sequence[Sample]) -> Tensor:
         packed = pack([(sample.trajectory.tokens, sample.trajectory.loss_mask) for sample in micro])
-        return fresh_logprobs(model, packed.to(model.device), temperature)
+        return fresh_logprobs(model, packed.to(model.device), temperature, kept=kept(micro))
 
     return each_token(compute, batch, micro_tokens)
