@@ -117,6 +117,11 @@ class RunFolder:
         return self.path / "trajectories"
 
     @property
+    def beside(self) -> Path:
+        """The folder of greedy episodes and demonstrations, one file a step, where there are any."""
+        return self.path / "beside"
+
+    @property
     def evaluations(self) -> Path:
         """The folder of the evaluations' trajectories."""
         return self.path / "evaluations"
@@ -130,9 +135,10 @@ class RunFolder:
         for checkpoint in self.checkpoints.glob("step_*"):
             if checkpoint.name > last:
                 shutil.rmtree(checkpoint)
-        for file in [*self.trajectories.glob("step_*"), *self.evaluations.glob("step_*")]:
-            if file.name.partition(".")[0] > last:
-                file.unlink()
+        for part in (self.trajectories, self.beside, self.evaluations):
+            for file in part.glob("step_*"):
+                if file.name.partition(".")[0] > last:
+                    file.unlink()
 
     def trajectories_file(self, step: int) -> Path:
         """The file of the trajectories of one training step."""
@@ -141,6 +147,10 @@ class RunFolder:
     def profile_file(self, step: int) -> Path:
         """The file of the profile of one training step."""
         return self.path / "profiles" / f"step_{step:06d}.json.gz"
+
+    def beside_file(self, step: int) -> Path:
+        """The file of what was played beside the trajectories of one training step, where there is any."""
+        return self.beside / f"step_{step:06d}.jsonl.zst"
 
 
 def create_run(out: str | None, name: str, config: BaseModel, command: list[str]) -> RunFolder:

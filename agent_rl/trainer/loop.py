@@ -13,6 +13,7 @@ from agent_rl.evaluation.harness import mean
 from agent_rl.rollout.feed import Rollout
 from agent_rl.rollout.manager import RolloutManager
 from agent_rl.trainer.algorithms import make_batch
+from agent_rl.trainer.algorithms.filtration import filtered
 from agent_rl.trainer.annotate import annotate, noted_metrics
 from agent_rl.trainer.batches import Sample, mini_batches, samples
 from agent_rl.trainer.metrics import peak_memory_mb, rollout_metrics
@@ -48,7 +49,8 @@ class Loop:
             rollout = self.rollouts.next(self.recorder.console.progress)
         with self.clock.phase("update"):
             algorithm, limits = self.config.algorithm, self.config.rollout.limits
-            noted = annotate(make_batch(rollout.groups), self.team.annotators)
+            kept = filtered(rollout.groups, algorithm.keep, step)
+            noted = annotate(make_batch(kept), self.team.annotators)
             episodes = algorithm.settle(noted, limits.episode_tokens)
             batch = samples(episodes, algorithm.advantage.advantages(episodes))
             metrics = self._update(step, batch) | noted_metrics(episodes)

@@ -56,6 +56,9 @@ class Recorder:
         """Write the trajectories of a step and, when one is due, its checkpoint beside its place."""
         groups = [*rollout.groups, *rollout.dropped]
         write_trajectories(self._folder.trajectories_file(step), [t for group in groups for t in group.trajectories])
+        beside = [t for group in groups for t in [*group.baseline, *group.demonstration]]
+        if beside:
+            write_trajectories(self._folder.beside_file(step), beside)
         trainer = self._config.trainer
         due = step % trainer.checkpoint_every == 0 or step == trainer.steps
         return prepare_checkpoint(self._folder, step, workers, self._tokenizer, feed) if due else None

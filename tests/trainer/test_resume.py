@@ -243,3 +243,17 @@ def test_a_resumed_run_goes_on_with_the_value_model_as_it_was(tmp_path):
     assert ones["updates"] == others["updates"] == 8
     for part in ("decoder", "head"):
         assert all(torch.equal(ones[part][name], others[part][name]) for name in ones[part])
+
+
+@pytest.mark.slow
+def test_a_resumed_run_goes_on_with_its_curriculum_and_its_greedy_episodes(tmp_path):
+    words = [*SIZE, "algorithm=remax", "rollout.curriculum.order=learnable", "rollout.curriculum.by=hops"]
+    words += ["eval.tasks=0", "trainer.checkpoint_every=4"]
+    finish(*words, "trainer.steps=4", f"out={tmp_path / 'whole'}")
+    finish(*words, "trainer.steps=2", f"out={tmp_path / 'run'}")
+    finish(f"resume={tmp_path / 'run'}", "trainer.steps=4")
+    assert numbers(tmp_path / "run") == numbers(tmp_path / "whole")
+    assert tokens(tmp_path / "run") == tokens(tmp_path / "whole")
+    files = [sorted((tmp_path / name / "beside").glob("*.zst")) for name in ("run", "whole")]
+    greedy = [[(t.tokens, t.action_logprobs) for file in part for t in read_trajectories(file)] for part in files]
+    assert greedy[0] == greedy[1] and len(greedy[0]) == 4 * 3
