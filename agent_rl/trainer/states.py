@@ -12,6 +12,7 @@ from torch.nn import Module
 from torch.optim import Optimizer
 
 from agent_rl.core.errors import UserError
+from agent_rl.core.outcome import told
 from agent_rl.trainer.ranks import Ranks
 
 
@@ -45,8 +46,7 @@ def load_state(file: Path, optimizer: Optimizer, module: Module, ranks: Ranks, o
             if own:
                 module.load_state_dict(state["model"])
     except Exception as error:
-        told = f"{type(error).__name__}: {error}"
-        raise UserError(f"the state in {file} cannot be read: {told}") from error
+        raise UserError(f"the state in {file} cannot be read: {told(error)}") from error
     return state
 
 

@@ -104,10 +104,12 @@ def test_each_token_stands_behind_those_before_it(rows, worth):
 
 
 @pytest.mark.parametrize("at_once", [1, 5, 1000])
-def test_logits_in_chunks_give_the_same(model, at_once):
+@pytest.mark.parametrize("cut", [False, True])
+def test_logits_in_chunks_give_the_same(model, at_once, cut):
     made = pack(shared())
+    kept = [(int(target), 3, 4) if i % 2 else () for i, target in enumerate(made.targets)] if cut else None
     whole, parts = (
-        torch.cat(predict_from(model, hidden(model.get_decoder(), made), made.targets, 0.7, True, count))
+        torch.cat(predict_from(model, hidden(model.get_decoder(), made), made.targets, 0.7, True, kept, count))
         for count in (None, at_once)
     )
     assert (whole - parts).abs().max() < 1e-5

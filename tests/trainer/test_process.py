@@ -88,7 +88,7 @@ def test_a_saved_state_continues_as_if_it_had_never_stopped(small_model, tmp_pat
     pairs = zip(one.model.parameters(), other.model.parameters(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
     (tmp_path / "process.pt").write_bytes(b"not a state")
-    with pytest.raises(UserError, match="process reward model's state"):
+    with pytest.raises(UserError, match=r"the state in .*process.pt cannot be read"):
         other.load(tmp_path)
 
 
