@@ -80,7 +80,7 @@ def test_sharing_changes_the_gradient_by_rounding_only(model, dtype, tolerance):
     assert (gradient(model, together) - expected).norm() < tolerance * expected.norm()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.lists(st.integers(0, 1), max_size=9), min_size=1, max_size=8), st.sampled_from([1, 2, 4]))
 def test_each_token_stands_behind_those_before_it(rows, worth):
     with patch.object(packed, "_WORTH", worth):
