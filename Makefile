@@ -20,7 +20,7 @@ PEERS := .venv-peers
 PEERS_STAMP := $(PEERS)/.installed
 PEERS_TESTS := tests/peers
 
-.PHONY: install demo test test-fast test-sglang test-peers lint types
+.PHONY: install demo test test-fast test-soak test-sglang test-peers lint types
 
 install: $(STAMP)
 
@@ -47,6 +47,10 @@ test: install lint types
 
 test-fast: install
 	$(PYTEST) -m 'not slow'
+
+# Runs that are killed at random moments, many more than in `make test`.
+test-soak: install
+	AGENT_RL_KILLS=20 $(PYTEST) tests/trainer/test_resume.py -k killed
 
 # The tests against real SGLang servers, in an environment of their own; see $(SGLANG_TESTS)/README.md.
 test-sglang: $(SGLANG_STAMP)

@@ -14,9 +14,10 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from random import Random
+from string import ascii_lowercase
 from typing import Any
 
-from agent_rl import Task, TaskSet, Tool
+from agent_rl import Task, TaskSet, tool
 from agent_rl.core.limits import Limits
 from agent_rl.core.message import Message, tool_call, tool_result, user
 from agent_rl.envs.base import AgentEnv, ResetResult, StepResult
@@ -31,6 +32,7 @@ from agent_rl.rollout.settings import PlaySettings
 from agent_rl.trainer.algorithms import AlgorithmSettings, make_batch
 from agent_rl.trainer.batches import samples
 from agent_rl.trainer.optimizer import OptimizerSettings
+from agent_rl.trainer.settings import TrainerSettings
 from agent_rl.trainer.weights import PolicyWeights
 from agent_rl.trainer.workers import PolicyWorker
 
@@ -90,22 +92,22 @@ class OurStep:
         engine = EmbeddedEngine(self._model)
         agent = partial(_Going, engine, _Endless(tokenizer), _LIMITS)
         self._rollouts = RolloutManager(engine, agent, _Calling, PlaySettings(limits=_LIMITS))
-        self._policy = PolicyWorker(self._model, OptimizerSettings(lr=1e-5), 32_768, 1.0)
+        self._policy = PolicyWorker(self._model, OptimizerSettings(lr=1e-5), TrainerSettings().micro_tokens, 1.0)
         self._steps = 0
 
     def step(self) -> dict[str, float]:
         """Take one, and return the seconds of its phases."""
-        algorithm, begun = AlgorithmSettings(samples=SAMPLES), time.perf_counter()
+        algorithm, begun = AlgorithmSettings(samples=SAMPLES), time.process_time()
         self._rollouts.update_weights(PolicyWeights(self._steps, self._model))
         groups = self._rollouts.run(list(self.tasks), SAMPLES, Sampling(), self._steps)
-        played = time.perf_counter()
+        played = time.process_time()
         episodes = algorithm.settle(make_batch(groups), _LIMITS.episode_tokens)
         self._policy.update(samples(episodes, algorithm.advantage.advantages(episodes)), algorithm, 1000, measure=True)
         for group in groups:
             for trajectory in group.trajectories:
                 assert sum(trajectory.loss_mask) == (CALLS + 1) * TURN_TOKENS, trajectory.failure
         self._steps += 1
-        return {"rollout": played - begun, "update": time.perf_counter() - played}
+        return {"rollout": played - begun, "update": time.process_time() - played}
 
     def close(self) -> None:
         """Stop the engine."""
@@ -146,7 +148,8 @@ def trl_step(peer: subprocess.Popen[str]) -> float:
 
 
 def _schema() -> dict[str, Any]:
-    return Tool(lookup).schema()
+    schema: dict[str, Any] = tool(lookup).schema()
+    return schema
 
 
 def _tasks(renderer: Renderer) -> list[Task]:
@@ -155,6 +158,6 @@ def _tasks(renderer: Renderer) -> list[Task]:
     for number in range(TASKS):
         question = "Which is it:"
         while len(renderer.prompt([user(question)], [_schema()])) < _PROMPT_TOKENS:
-            question += f" {random.choice(('river', 'city', 'crown', 'country', 'capital', 'north'))}"
+            question += " " + "".join(random.choices(ascii_lowercase, k=3))
         tasks.append(Task(str(number), (user(question),)))
     return tasks

@@ -5,7 +5,6 @@ import subprocess
 import sys
 
 _WIDTH = 64
-_LENGTH = 513
 
 
 def loss_memory(vocabulary: int, tokens: int) -> float:
@@ -17,22 +16,14 @@ def loss_memory(vocabulary: int, tokens: int) -> float:
 def _measure(vocabulary: int, tokens: int) -> float:
     import torch
 
-    from agent_rl.models import attention
-    from agent_rl.models.packed import pack, predict
+    from agent_rl.models.packed import predict_from
     from agent_rl.models.scratch import new_model
 
-    torch.set_num_threads(1)
     model = new_model(vocabulary, 0, 0, seed=0, layers=1, width=_WIDTH)
-    model.set_attn_implementation(attention.NAME)
-    rows = torch.randint(0, vocabulary, (tokens // (_LENGTH - 1), _LENGTH)).tolist()
-    mask = [False] + [True] * (_LENGTH - 1)
-    for parameter in model.parameters():  # not the loss's
-        parameter.grad = torch.ones_like(parameter)
-    many = pack([(row, mask) for row in rows])
-    few = pack([(rows[0], [False] * (_LENGTH - 8) + [True] * 8)])
-    predict(model, few).logprobs.sum().backward()  # what is needed however few tokens there are
+    states, targets = torch.randn(tokens, _WIDTH, requires_grad=True), torch.randint(0, vocabulary, (tokens,))
+    predict_from(model, states[:1], targets[:1]).logprobs.sum().backward()  # what is needed however few there are
     before = _peak()
-    predict(model, many).logprobs.sum().backward()
+    predict_from(model, states, targets).logprobs.sum().backward()
     return _peak() - before
 
 

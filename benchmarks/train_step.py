@@ -28,10 +28,11 @@ from agent_rl.trainer.algorithms.correction import CorrectionSettings
 from agent_rl.trainer.annotate import annotate
 from agent_rl.trainer.batches import samples
 from agent_rl.trainer.optimizer import OptimizerSettings
+from agent_rl.trainer.settings import TrainerSettings
 from agent_rl.trainer.workers import PolicyWorker
 
 _VOCABULARIES = (32_000, 150_000)
-_TRAINED = 4096  # tokens whose loss is measured
+_TRAINED = 2048  # tokens whose loss is measured
 _EPISODE_TOKENS = 4096
 
 
@@ -68,7 +69,7 @@ def updates(groups: Sequence[Group], rounds: int) -> dict[str, float]:
     model = new_model(VOCABULARY, eos_token_id=0, pad_token_id=0, seed=0).eval()
     bare = BareStep(copy.deepcopy(model), groups)
     model.set_attn_implementation(attention.NAME)
-    worker = PolicyWorker(model, OptimizerSettings(lr=1e-5), 32_768, 1.0)
+    worker = PolicyWorker(model, OptimizerSettings(lr=1e-5), TrainerSettings().micro_tokens, 1.0)
     engine = AlgorithmSettings(samples=len(groups[0].trajectories))
     trainer = engine.model_copy(update={"correction": CorrectionSettings(old="trainer")})
     contestants: dict[str, Callable[[], None]] = {
@@ -79,17 +80,20 @@ def updates(groups: Sequence[Group], rounds: int) -> dict[str, float]:
     seconds = {name: float("inf") for name in contestants}
     for number in range(rounds + 1):
         for name, step in contestants.items():
-            begun = time.perf_counter()
+            begun = time.process_time()
             step()
             if number:  # the first one warms up
-                seconds[name] = min(seconds[name], time.perf_counter() - begun)
+                seconds[name] = min(seconds[name], time.process_time() - begun)
     tokens = sum(len(trajectory.tokens) for group in groups for trajectory in group.trajectories)
     return {name: tokens / best for name, best in seconds.items()}
 
 
 def beside_trl(python: str, rounds: int) -> dict[str, float]:
     """Return the seconds of steps, medians of rounds in which each takes one."""
-    ours, found = OurStep(), {"step_seconds": [], "rollout_seconds": [], "update_seconds": [], "trl_step_seconds": []}
+    ours = OurStep()
+    found: dict[str, list[float]] = {
+        name: [] for name in ("step_seconds", "rollout_seconds", "update_seconds", "trl_step_seconds")
+    }
     with trl_steps(python, ours.tasks) as peer:
         for number in range(rounds + 1):
             trl, phases = trl_step(peer), ours.step()

@@ -16,8 +16,14 @@ from agent_rl.tracking.console import Console
 from agent_rl.tracking.run_folder import RunFolder, create_run, write_config
 from agent_rl.trainer.settings import TrainConfig
 
-_MAY_CHANGE = {"trainer.steps", "trainer.skipped_budget", "trainer.mismatch_alarm", "tracker", "engine.urls"} | {
-    f"cluster.{key}" for key in ("address", "strategy", "restarts", "start_seconds")
+_MAY_CHANGE = {
+    "trainer.steps",
+    "trainer.skipped_budget",
+    "trainer.mismatch_alarm",
+    "trainer.profile",
+    "tracker",
+    "engine.urls",
+    *(f"cluster.{key}" for key in ("address", "strategy", "restarts", "start_seconds")),
 }
 """What a resumed run may set anew."""
 

@@ -3,7 +3,7 @@
 import itertools
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from agent_rl.core.message import Message
 from agent_rl.core.outcome import Cause, Failure, StopReason
@@ -15,6 +15,18 @@ class Origin(StrEnum):
     PROMPT = "prompt"
     ACTION = "action"  # sampled by the policy; the only origin that is trained
     OBSERVATION = "observation"
+
+
+class Support(NamedTuple):
+    """What a token was drawn from, where top_p or top_k left tokens out.
+
+    Attributes:
+        tokens: The token ids that were kept.
+        mass: Log of their probability together (nats), before the others were left out.
+    """
+
+    tokens: tuple[int, ...]
+    mass: float
 
 
 @dataclass(frozen=True)
@@ -29,6 +41,8 @@ class Segment:
         weight_versions: For an action, the version of the policy's weights that sampled each token.
         began: For an action, the version under which its engine began it, where the engine says so. An older one than
             that of the first token: new weights came in between, and the prefix was computed by the old ones.
+        supports: For an action that was drawn with top_p or top_k, what each token was drawn from, where the engine
+            says so; else empty.
     """
 
     origin: Origin
@@ -36,6 +50,7 @@ class Segment:
     logprobs: tuple[float, ...] = ()
     weight_versions: tuple[int, ...] = ()
     began: int | None = None
+    supports: tuple[Support, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a segment whose parts do not fit together."""
@@ -45,6 +60,8 @@ class Segment:
                 f"a segment of {len(self.tokens)} {self.origin} tokens needs {expected} log-probabilities and weight "
                 f"versions, got {len(self.logprobs)} and {len(self.weight_versions)}"
             )
+        if self.supports and len(self.supports) != expected:
+            raise ValueError(f"a segment of {len(self.tokens)} {self.origin} tokens has {len(self.supports)} supports")
 
 
 @dataclass
@@ -116,6 +133,18 @@ class Trajectory:
         return [logprob for segment in self.segments for logprob in segment.logprobs]
 
     @property
+    def action_supports(self) -> list[Support | None]:
+        """What each sampled token was drawn from, in order, `[A]`; None where that is all tokens."""
+        actions = (segment for segment in self.segments if segment.origin is Origin.ACTION)
+        return [support for s in actions for support in (s.supports or [None] * len(s.tokens))]
+
+    @property
+    def drawn_logprobs(self) -> list[float]:
+        """Log-probabilities of the sampled tokens under what they were drawn from, after top_p and top_k, `[A]`."""
+        pairs = zip(self.action_logprobs, self.action_supports, strict=True)
+        return [logprob - support.mass if support else logprob for logprob, support in pairs]
+
+    @property
     def action_turns(self) -> list[int]:
         """The turn of each sampled token, `[A]`."""
         actions = (segment for segment in self.segments if segment.origin is Origin.ACTION)
@@ -151,6 +180,7 @@ class Trajectory:
                 tuple(s["logprobs"]),
                 tuple(s["weight_versions"]),
                 s.get("began"),
+                tuple(Support(tuple(tokens), mass) for tokens, mass in s.get("supports", ())),
             )
             for s in data["segments"]
         ]
@@ -163,10 +193,17 @@ class Trajectory:
 
 @dataclass
 class Group:
-    """The trajectories of one task that are compared with each other, the parts of an episode side by side."""
+    """The trajectories of one task that are compared with each other, the parts of an episode side by side.
+
+    `baseline` is the greedy episode, in its parts, that they are compared with where one was asked for, and
+    `demonstration` what the environment showed of its own solution. They are none of the group's episodes; nothing is
+    learned from the baseline's tokens.
+    """
 
     task_id: str
     trajectories: list[Trajectory]
+    baseline: list[Trajectory] = field(default_factory=list)
+    demonstration: list[Trajectory] = field(default_factory=list)
 
     @property
     def episodes(self) -> list[list[Trajectory]]:
@@ -179,11 +216,37 @@ class Group:
         return [episode for episode in self.episodes if all(part.usable for part in episode)]
 
     @property
+    def played(self) -> list[list[Trajectory]]:
+        """The trajectories of everything that was played, what was played beside the episodes included."""
+        return [*self.episodes, *filter(None, (self.baseline, self.demonstration))]
+
+    @property
+    def comparable(self) -> list[list[Trajectory]]:
+        """The episodes to learn from: the usable ones, or none where the baseline that was asked for has failed."""
+        return self.usable if all(part.usable for part in self.baseline) else []
+
+    @property
+    def shown(self) -> list[list[Trajectory]]:
+        """The demonstration to learn from, if there is one and it went well."""
+        usable = bool(self.demonstration) and all(part.usable for part in self.demonstration)
+        return [self.demonstration] if usable and self.comparable else []
+
+    @property
     def rewards(self) -> list[float]:
         """The reward of each usable episode, the sum of its parts'."""
         return [sum(part.reward for part in episode) for episode in self.usable]
 
     @property
+    def baseline_reward(self) -> float | None:
+        """The reward of the baseline, the sum of its parts'; None where there is none or it has failed."""
+        known = self.baseline and all(part.usable for part in self.baseline)
+        return sum(part.reward for part in self.baseline) if known else None
+
+    @property
     def informative(self) -> bool:
-        """Whether the usable episodes' rewards differ, so that comparing them says anything."""
-        return len(set(self.rewards)) > 1
+        """Whether the rewards of what is compared differ, so that comparing says anything."""
+        if not self.comparable:
+            return False
+        base = self.baseline_reward
+        beside = [sum(part.reward for part in episode) for episode in self.shown] + ([] if base is None else [base])
+        return len({*self.rewards, *beside}) > 1

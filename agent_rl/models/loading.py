@@ -14,6 +14,7 @@ from transformers import (
 )
 
 from agent_rl.core.errors import UserError
+from agent_rl.core.manifest import newest_whole
 from agent_rl.models import attention
 from agent_rl.models.settings import ModelSettings
 
@@ -32,10 +33,11 @@ def resolve(path: str) -> str:
         return str(SHIPPED.parent / path)
     folder = Path(path)
     if (folder / "run.json").is_file():
-        checkpoints = sorted((folder / "checkpoints").glob("step_*/config.json"))
-        if not checkpoints:
-            raise UserError(f"the run {folder} has no checkpoint yet")
-        return str(checkpoints[-1].parent)
+        newest = newest_whole(folder / "checkpoints")
+        if newest is None:
+            some = any((folder / "checkpoints").glob("step_*"))
+            raise UserError(f"the run {folder} has {'none but damaged checkpoints' if some else 'no checkpoint yet'}")
+        return str(newest)
     looks_local = folder.is_absolute() or path.startswith(".") or path.count("/") != 1
     if not folder.exists() and looks_local:
         raise UserError(f"model '{path}': there is no such folder, and it is not a name on the Hugging Face hub")

@@ -22,6 +22,8 @@ from agent_rl.models.weights import adapter_parameters
 
 _NAME = "default"
 _WEIGHTS = "adapter_model.safetensors"
+ADAPTER_FILES = ("adapter_config.json", _WEIGHTS)
+"""What peft and others read of a folder."""
 
 
 def add_adapters(model: PreTrainedModel, settings: LoraSettings, seed: int) -> None:

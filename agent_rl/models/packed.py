@@ -19,6 +19,8 @@ _WORTH = 16
 """Common tokens from which on it is worth to compute them apart: each run costs calls of its own in every layer."""
 _LOGITS = 2**24
 """Logits that exist at once: 64 MB in float32, and as much again for each of two or three steps of their backward."""
+Kept = Sequence[Sequence[int]]
+"""The tokens that each trained token was drawn from, `[A]`; none where that is all of them."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Packed:
         sources: Places in `S` whose output predicts the trained tokens, `[A]`, sequence by sequence as they were given;
             several sequences may be predicted from one place.
         targets: The trained tokens, `[A]`.
+        kept: What each of them was drawn from; None where nothing was left out.
     """
 
     tokens: Tensor
@@ -41,13 +44,14 @@ class Packed:
     behind: list[int]
     sources: Tensor
     targets: Tensor
+    kept: Kept | None = None
 
     def to(self, device: torch.device) -> "Packed":
         """Return the batch on `device`."""
         tokens, positions, sources, targets = (
             one.to(device) for one in (self.tokens, self.positions, self.sources, self.targets)
         )
-        return Packed(tokens, positions, self.segments, self.behind, sources, targets)
+        return Packed(tokens, positions, self.segments, self.behind, sources, targets, self.kept)
 
 
 class Predicted(NamedTuple):
@@ -62,8 +66,8 @@ class Predicted(NamedTuple):
     entropies: Tensor
 
 
-def pack(sequences: Sequence[tuple[Sequence[int], Sequence[bool]]]) -> Packed:
-    """Pack `(tokens, mask)` pairs; a token with a true mask is trained.
+def pack(sequences: Sequence[tuple[Sequence[int], Sequence[bool]]], kept: Kept | None = None) -> Packed:
+    """Pack `(tokens, mask)` pairs; a token with a true mask is trained, and was drawn from those that were `kept`.
 
     Raises:
         ValueError: A mask is not as long as its tokens, or is true at the first token, which nothing predicts.
@@ -86,6 +90,7 @@ def pack(sequences: Sequence[tuple[Sequence[int], Sequence[bool]]]) -> Packed:
         behind=tree.behind,
         sources=torch.tensor([source for source, _ in trained], dtype=torch.long),
         targets=torch.tensor([target for _, target in trained], dtype=torch.long),
+        kept=kept,
     )
 
 
@@ -96,43 +101,65 @@ def common(one: Sequence[int], other: Sequence[int]) -> int:
 
 
 def predict(
+    model: PreTrainedModel, packed: Packed, temperature: float = 1.0, entropy_gradient: bool = False
+) -> Predicted:
+    """Return what `model` says of the trained tokens; the arguments are those of `predict_from`."""
+    states = hidden(model.get_decoder(), packed)
+    return predict_from(model, states, packed.targets, temperature, entropy_gradient, packed.kept)
+
+
+def predict_from(
     model: PreTrainedModel,
-    packed: Packed,
+    states: Tensor,
+    targets: Tensor,
     temperature: float = 1.0,
     entropy_gradient: bool = False,
+    kept: Kept | None = None,
     at_once: int | None = None,
 ) -> Predicted:
-    """Return what `model` says of the trained tokens, the logits divided by `temperature`.
+    """Return what the output layer of `model` says of `targets`.
 
-    Logits are computed for trained tokens only, and for `at_once` of them at a time: their backward computes them
-    again, so that memory grows with hidden states and not with the vocabulary.
+    Logits exist for `at_once` tokens at a time: their backward computes them again, so that memory grows with hidden
+    states and not with the vocabulary.
 
     Args:
         model: The model.
-        packed: The batch.
+        states: The decoder's output before each of the tokens, `[A, H]`.
+        targets: The tokens, `[A]`.
         temperature: Divides the logits.
         entropy_gradient: Whether entropies have a gradient, too.
-        at_once: Tokens; by default what makes a few million logits.
+        kept: What each token was drawn from: its log-probability is that among these. Entropies are of all tokens.
+        at_once: Tokens; by default what makes some million logits.
     """
-    states = hidden(model.get_decoder(), packed)
     at_once = at_once or max(1, _LOGITS // model.config.get_text_config().vocab_size)
 
-    def part(states: Tensor, targets: Tensor) -> Predicted:
+    def part(states: Tensor, targets: Tensor, kept: Kept | None) -> Predicted:
         logits: Tensor = model.get_output_embeddings()(states)
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        return _said(logits if temperature == 1.0 else logits / temperature, targets, entropy_gradient)
+        return _said(logits if temperature == 1.0 else logits / temperature, targets, entropy_gradient, kept)
 
     if len(states) <= at_once:  # nothing to save: logits are kept for the backward
-        return part(states, packed.targets)
-    pairs = zip(states.split(at_once), packed.targets.split(at_once), strict=True)
-    parts = [checkpoint(part, *pair, use_reentrant=False) if states.requires_grad else part(*pair) for pair in pairs]
-    return Predicted(*(torch.cat(each) for each in zip(*parts, strict=True)))
+        return part(states, targets, kept)
+    starts = range(0, len(states), at_once)
+    cuts = [None if kept is None else kept[start : start + at_once] for start in starts]
+    each = zip(states.split(at_once), targets.split(at_once), cuts, strict=True)
+    parts = [checkpoint(part, *one, use_reentrant=False) if states.requires_grad else part(*one) for one in each]
+    return Predicted(*(torch.cat(one) for one in zip(*parts, strict=True)))
 
 
 @torch.no_grad()
 def fresh_logprobs(model: PreTrainedModel, packed: Packed, temperature: float = 1.0) -> Tensor:
     """Return the log-probability (nats) of each trained token, `[A]`, without a gradient."""
     return predict(model, packed, temperature).logprobs
+
+
+def kept_mass(logprobs: Tensor, kept: Kept) -> Tensor:
+    """Return the log of the probability of the kept tokens together, `[A]`, from `[A, V]`; 0 where all are kept."""
+    sizes = torch.tensor([len(tokens) for tokens in kept], device=logprobs.device)
+    rows = torch.arange(len(kept), device=logprobs.device).repeat_interleave(sizes)
+    tokens = torch.tensor([token for tokens in kept for token in tokens], dtype=torch.long, device=logprobs.device)
+    total = logprobs.new_zeros(len(kept)).index_add(0, rows, logprobs[rows, tokens].exp())
+    return torch.where(sizes > 0, total.where(sizes > 0, 1.0).log(), 0.0)
 
 
 def hidden(decoder: Module, packed: Packed) -> Tensor:
@@ -147,10 +174,13 @@ def hidden(decoder: Module, packed: Packed) -> Tensor:
     return decoded[packed.sources]
 
 
-def _said(logits: Tensor, targets: Tensor, entropy_gradient: bool) -> Predicted:
+def _said(logits: Tensor, targets: Tensor, entropy_gradient: bool, kept: Kept | None) -> Predicted:
     logprobs = logits.log_softmax(-1)
-    kept = logprobs if entropy_gradient else logprobs.detach()
-    return Predicted(logprobs.gather(1, targets[:, None])[:, 0], -(kept.exp() * kept).sum(-1))
+    drawn = logprobs if entropy_gradient else logprobs.detach()
+    chosen = logprobs.gather(1, targets[:, None])[:, 0]
+    if kept is not None:
+        chosen = chosen - kept_mass(logprobs, kept)
+    return Predicted(chosen, -(drawn.exp() * drawn).sum(-1))
 
 
 class _Tree:

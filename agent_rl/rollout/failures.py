@@ -39,7 +39,7 @@ def settle(groups: Sequence[Group], retried: Culprits, attempts: int, budget: fl
     Raises:
         FailureBudgetError: More did; the message names the most frequent culprit.
     """
-    episodes = [episode for group in groups for episode in group.episodes]
+    episodes = [episode for group in groups for episode in group.played]
     failures = [episode[-1].failure for episode in episodes if not episode[-1].usable]
     final = Counter((failure.source, failure.message) for failure in failures if failure is not None)
     examples: dict[_Kind, str] = {}

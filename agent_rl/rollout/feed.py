@@ -14,7 +14,8 @@ from typing import Any
 from agent_rl.core.seeds import derive
 from agent_rl.core.task import Task
 from agent_rl.core.trajectory import Group
-from agent_rl.rollout.agents import Plan, group_plans
+from agent_rl.rollout.agents import Beside, Plan, group_plans
+from agent_rl.rollout.curriculum import Curriculum
 from agent_rl.rollout.engines.base import Host, Sampling
 from agent_rl.rollout.failures import Culprits
 from agent_rl.rollout.flights import Flight, Flights
@@ -35,6 +36,8 @@ class Order:
         samples: Episodes in a group.
         sampling: How tokens are drawn.
         seed: Seeds every episode, by its place and sample.
+        beside: What each group has beside its samples: a greedy episode that they are compared with, a demonstration.
+        curriculum: What chooses the tasks and has to hear of their groups, where they do not come in a fixed order.
     """
 
     task: Callable[[int], Task]
@@ -42,12 +45,14 @@ class Order:
     samples: int
     sampling: Sampling
     seed: int
+    beside: tuple[Beside, ...] = ()
+    curriculum: Curriculum | None = None
 
     def plans(self, place: int) -> list[Plan]:
         """Return the episodes of a place."""
         step, index = divmod(place, self.count)
         seed = derive(self.seed, "rollout", step)
-        plans = group_plans(str(place), self.task(place), self.samples, self.sampling, seed, index)
+        plans = group_plans(str(place), self.task(place), self.samples, self.sampling, seed, index, self.beside)
         return [replace(plan, priority=place) for plan in plans]
 
 
@@ -85,13 +90,16 @@ class Feed:
     def state(self) -> dict[str, Any]:
         """What a resumed run needs: the next place, and the places that were begun and not learned from."""
         begun = [flight.place for flight in [*self._ready, *self._flights.landed, *self._flights.aloft]]
-        return {"next": self._next, "again": sorted([*begun, *self._again])}
+        again, curriculum = sorted([*begun, *self._again]), self._order.curriculum
+        return {"next": self._next, "again": again} | ({"curriculum": curriculum.state(again)} if curriculum else {})
 
     def restore(self, version: int, state: dict[str, Any]) -> None:
         """Go on where a run stopped whose weights have become `version`; without a state, after as many steps."""
         self._flights.version = self._first = version
         self._next = state.get("next", version * self._order.count)
         self._again = list(state.get("again", []))
+        if self._order.curriculum:
+            self._order.curriculum.restore(state.get("curriculum", {}))
 
     def renew(self, version: int) -> None:
         """Note that the weights are `version` now, and begin what may begin with them."""
@@ -115,7 +123,7 @@ class Feed:
             self._changed.clear()
             self._begin()
             if progress:
-                total = self._order.count * self._order.samples
+                total = self._order.count * (self._order.samples + len(self._order.beside))
                 progress(min(self._flights.ended - before, total), total)
         return await self._hand_over()
 
@@ -127,6 +135,8 @@ class Feed:
         taken, self._ready = self._ready[: self._order.count], self._ready[self._order.count :]
         dropped, self._dropped = self._dropped, []
         self._consumed += len(taken)
+        if self._order.curriculum:
+            self._order.curriculum.hear((flight.place, flight.whole) for flight in [*taken, *dropped])
         if self._settings.mode == "async":
             self._begin()
         elif self._settings.leftover == "abort":

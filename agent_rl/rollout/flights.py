@@ -45,8 +45,11 @@ class Flight:
 
     def land(self) -> None:
         """Put the group together; episodes that were cut off by the step's deadline have failed."""
-        parts = [part for plan, task in zip(self.plans, self.tasks, strict=True) for part in self._result(plan, task)]
-        self.group = Group(self.plans[0].task.id, parts)
+        self.group = Group(self.plans[0].task.id, [])
+        for plan, task in zip(self.plans, self.tasks, strict=True):
+            group = self.group
+            parts = {"sample": group.trajectories, "baseline": group.baseline, "demonstration": group.demonstration}
+            parts[plan.kind].extend(self._result(plan, task))
         self.tasks = []
 
     def _result(self, plan: Plan, task: asyncio.Task[list[Trajectory]]) -> list[Trajectory]:
@@ -81,7 +84,8 @@ class Flights:
         """Announce the episodes of all `flights` to the engine, and begin them in order as there is room."""
         for flight in flights:
             for plan in flight.plans:
-                self._engine.open(plan.name)
+                if plan.kind != "demonstration":  # which asks nothing of the engine
+                    self._engine.open(plan.name)
         self._queue += flights
         self._fill()
 

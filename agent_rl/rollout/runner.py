@@ -57,7 +57,8 @@ class Runner:
         for attempt in range(self._settings.retries + 1):
             if attempt:
                 plan = replace(plan, name=f"{name}#{attempt}")
-                self._engine.open(plan.name, again=True)
+                if plan.kind != "demonstration":
+                    self._engine.open(plan.name, again=True)
             parts = await self._attempt(plan)
             for counter, amount in parts[-1].counters.items():
                 counters[counter] = counters.get(counter, 0.0) + amount

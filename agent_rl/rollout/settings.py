@@ -6,6 +6,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 
 from agent_rl.core.limits import Limits
 from agent_rl.core.settings import Settings
+from agent_rl.rollout.curriculum import CurriculumSettings
 
 
 class PlaySettings(Settings):
@@ -43,6 +44,8 @@ class RolloutSettings(PlaySettings):
     """Replace groups whose rewards are all equal, which teach nothing, by groups of further tasks."""
     refill: NonNegativeFloat = 2.0
     """Most groups that `dynamic_sampling` replaces in one step, as a multiple of a step's; what comes then stays."""
+    curriculum: CurriculumSettings = CurriculumSettings()
+    """The order in which tasks are met."""
 
     @model_validator(mode="after")
     def _sensible(self) -> "RolloutSettings":

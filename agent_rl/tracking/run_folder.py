@@ -2,6 +2,7 @@
 
 import fcntl
 import itertools
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -116,20 +117,40 @@ class RunFolder:
         return self.path / "trajectories"
 
     @property
+    def beside(self) -> Path:
+        """The folder of greedy episodes and demonstrations, one file a step, where there are any."""
+        return self.path / "beside"
+
+    @property
     def evaluations(self) -> Path:
         """The folder of the evaluations' trajectories."""
         return self.path / "evaluations"
 
     def drop_after(self, step: int) -> None:
-        """Remove trajectories and evaluations of steps after `step`: a resumed run has them anew, others perhaps."""
+        """Remove what there is of steps after `step`: a resumed run has it anew, and other steps perhaps.
+
+        A checkpoint among it is damaged, or the run would go on from there.
+        """
         last = f"step_{step:06d}"
-        for file in [*self.trajectories.glob("step_*"), *self.evaluations.glob("step_*")]:
-            if file.name.partition(".")[0] > last:
-                file.unlink()
+        for checkpoint in self.checkpoints.glob("step_*"):
+            if checkpoint.name > last:
+                shutil.rmtree(checkpoint)
+        for part in (self.trajectories, self.beside, self.evaluations):
+            for file in part.glob("step_*"):
+                if file.name.partition(".")[0] > last:
+                    file.unlink()
 
     def trajectories_file(self, step: int) -> Path:
         """The file of the trajectories of one training step."""
         return self.trajectories / f"step_{step:06d}.jsonl.zst"
+
+    def profile_file(self, step: int) -> Path:
+        """The file of the profile of one training step."""
+        return self.path / "profiles" / f"step_{step:06d}.json.gz"
+
+    def beside_file(self, step: int) -> Path:
+        """The file of what was played beside the trajectories of one training step, where there is any."""
+        return self.beside / f"step_{step:06d}.jsonl.zst"
 
 
 def create_run(out: str | None, name: str, config: BaseModel, command: list[str]) -> RunFolder:

@@ -10,7 +10,7 @@ from agent_rl.trainer.checkpoints import Worker
 from agent_rl.trainer.mismatch import mismatch
 from agent_rl.trainer.settings import TrainConfig
 from agent_rl.trainer.sharding import load_for_ranks
-from agent_rl.trainer.workers import AdaptedReference, PolicyWorker, ReferenceWorker, ValueWorker
+from agent_rl.trainer.workers import AdaptedReference, PolicyWorker, ProcessWorker, ReferenceWorker, ValueWorker
 
 
 class Annotator(Protocol):
@@ -36,6 +36,10 @@ def make_learners(config: TrainConfig) -> list[Learner]:
         begins_with = config.model.model_copy(update={"path": config.value.model or config.model.path})
         model, _ = load_for_ranks(begins_with)
         made.append(ValueWorker(model, config.value, config.trainer.micro_tokens, config.worker))
+    if config.process is not None:
+        model, _ = load_for_ranks(config.model)
+        micro_tokens, temperature = config.trainer.micro_tokens, config.sampling.temperature
+        made.append(ProcessWorker(model, config.process, micro_tokens, temperature, config.worker))
     return made
 
 
@@ -66,10 +70,14 @@ def noted_metrics(batch: Batch) -> dict[str, float]:
     if not len(batch.turns):
         return metrics
     if "old" in batch.notes:
-        metrics |= mismatch(batch.notes["old"] - batch.engine_logprobs)
+        gap = batch.notes["old"] - batch.engine_logprobs
+        sampled = gap[batch.by_episode(batch.guided) == 0]
+        metrics |= mismatch(sampled) if len(sampled) else {}
     if "reference" in batch.notes:
         metrics["policy/reference_kl"] = float(k3(batch.old_logprobs - batch.notes["reference"]).mean())
     if "correction" in batch.notes:
         metrics["correction/weight_mean"] = float(batch.notes["correction"].mean())
         metrics["correction/masked"] = float((batch.notes["correction"] == 0).double().mean())
+    if "successful" in batch.notes:
+        metrics["supervised/share"] = float(batch.notes["successful"].mean())
     return metrics

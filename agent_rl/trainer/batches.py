@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from agent_rl.core.trajectory import Trajectory
-from agent_rl.models.packed import common
+from agent_rl.models.packed import Kept, Packed, common, pack
 from agent_rl.trainer.algorithms import Batch
 
 
@@ -43,13 +43,24 @@ class Sample:
     @property
     def engine_logprobs(self) -> Tensor:
         """Log-probability (nats) with which the engine sampled each trained token, `[A]`, float64."""
-        return torch.tensor(self.trajectory.action_logprobs, dtype=torch.float64)
+        return torch.tensor(self.trajectory.drawn_logprobs, dtype=torch.float64)
 
     @property
     def old_logprobs(self) -> Tensor:
         """Log-probability (nats) that ratios are measured against, `[A]`: the note `old`, or the engine's."""
         old = self.notes.get("old")
         return self.engine_logprobs if old is None else old
+
+
+def kept(batch: Sequence[Sample]) -> Kept | None:
+    """Return what each trained token of all samples was drawn from; None where nothing was left out."""
+    supports = [support for sample in batch for support in sample.trajectory.action_supports]
+    return [support.tokens if support else () for support in supports] if any(supports) else None
+
+
+def pack_samples(batch: Sequence[Sample]) -> Packed:
+    """Return the samples as a packed batch."""
+    return pack([(sample.trajectory.tokens, sample.trajectory.loss_mask) for sample in batch], kept(batch))
 
 
 def samples(batch: Batch, advantages: Tensor) -> list[Sample]:

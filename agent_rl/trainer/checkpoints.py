@@ -1,6 +1,5 @@
 """Checkpoints: complete or not there at all, in Hugging Face format, with the trainer's state beside."""
 
-import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,10 +7,14 @@ from typing import Any, Protocol
 
 from transformers import PreTrainedTokenizerBase
 
+from agent_rl.core.errors import UserError
 from agent_rl.core.files import StorageError, read_json, storing, write_json_atomic
+from agent_rl.core.manifest import newest_whole, seal
 from agent_rl.tracking.run_folder import RunFolder
 
 _FEED = "rollouts.json"
+ADAPTERS = "adapter"
+"""The folder in a checkpoint where a model's adapters lie, if it has any."""
 
 
 class Worker(Protocol):
@@ -52,10 +55,7 @@ def prepare_checkpoint(
                 worker.save(work)
             tokenizer.save_pretrained(work)
             write_json_atomic(work / _FEED, feed)
-            for file in work.rglob("*"):
-                if file.is_file():
-                    with file.open("rb") as written:
-                        os.fsync(written.fileno())
+            seal(work)
     except StorageError:
         shutil.rmtree(work, ignore_errors=True)
         raise
@@ -76,9 +76,17 @@ def commit_checkpoint(work: Path, keep: int) -> Path:
 
 
 def newest_checkpoint(folder: RunFolder) -> tuple[Path, int] | None:
-    """Return the newest checkpoint and its step, or None."""
-    found = sorted(folder.checkpoints.glob("step_*"))
-    return (found[-1], int(found[-1].name.removeprefix("step_"))) if found else None
+    """Return the newest checkpoint that is whole and its step, or None where the run has none yet.
+
+    Raises:
+        UserError: It has some, and all are damaged: to begin anew would throw away what was trained.
+    """
+    found = newest_whole(folder.checkpoints)
+    if found is None:
+        if any(folder.checkpoints.glob("step_*")):
+            raise UserError(f"every checkpoint in {folder.checkpoints} is damaged; remove them to begin anew")
+        return None
+    return found, int(found.name.removeprefix("step_"))
 
 
 def load_workers(checkpoint: Path, workers: Sequence[Worker]) -> None:

@@ -5,12 +5,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from torch.profiler import record_function
+
 from agent_rl.core.errors import UserError
 from agent_rl.core.task import TaskSet
 from agent_rl.evaluation.harness import mean
 from agent_rl.rollout.feed import Rollout
 from agent_rl.rollout.manager import RolloutManager
 from agent_rl.trainer.algorithms import make_batch
+from agent_rl.trainer.algorithms.filtration import filtered
 from agent_rl.trainer.annotate import annotate, noted_metrics
 from agent_rl.trainer.batches import Sample, mini_batches, samples
 from agent_rl.trainer.metrics import peak_memory_mb, rollout_metrics
@@ -35,24 +38,30 @@ class Loop:
         """Train from step `first` (counted from 0) to the last."""
         alarm = Alarm(self.config.trainer.mismatch_alarm)
         for step in range(first, self.config.trainer.steps):
-            self.clock = Clock(self.recorder)
-            with self.clock.phase("rollout"):
-                rollout = self.rollouts.next(self.recorder.console.progress)
-            with self.clock.phase("update"):
-                algorithm, limits = self.config.algorithm, self.config.rollout.limits
-                noted = annotate(make_batch(rollout.groups), self.team.annotators)
-                episodes = algorithm.settle(noted, limits.episode_tokens)
-                batch = samples(episodes, algorithm.advantage.advantages(episodes))
-                metrics = self._update(step, batch) | noted_metrics(episodes)
-                alarm.check(step + 1, metrics)
-            with self.clock.phase("weights"):
-                self.rollouts.update_weights(self.recorder.weights(step + 1, self.team.policy))
-            with self.clock.phase("record"):
-                checkpoint = self.recorder.prepare(step + 1, rollout, self.team.workers, self.rollouts.feed_state())
-            self.recorder.commit(
-                step + 1, self._metrics(step, rollout, batch) | metrics | self.clock.metrics(batch), checkpoint
-            )
+            with self.recorder.profile(step + 1):
+                self._step(step, alarm)
             self.recorder.evaluate_between(step + 1, self.rollouts)
+
+    def _step(self, step: int, alarm: Alarm) -> None:
+        """Roll out, learn, hand on the weights, record."""
+        self.clock = Clock(self.recorder)
+        with self.clock.phase("rollout"):
+            rollout = self.rollouts.next(self.recorder.console.progress)
+        with self.clock.phase("update"):
+            algorithm, limits = self.config.algorithm, self.config.rollout.limits
+            kept = filtered(rollout.groups, algorithm.keep, step)
+            noted = annotate(make_batch(kept), self.team.annotators)
+            episodes = algorithm.settle(noted, limits.episode_tokens)
+            batch = samples(episodes, algorithm.advantage.advantages(episodes))
+            metrics = self._update(step, batch) | noted_metrics(episodes)
+            alarm.check(step + 1, metrics)
+        with self.clock.phase("weights"):
+            self.rollouts.update_weights(self.recorder.weights(step + 1, self.team.policy))
+        with self.clock.phase("record"):
+            checkpoint = self.recorder.prepare(step + 1, rollout, self.team.workers, self.rollouts.feed_state())
+        self.recorder.commit(
+            step + 1, self._metrics(step, rollout, batch) | metrics | self.clock.metrics(batch), checkpoint
+        )
 
     def _update(self, step: int, batch: list[Sample]) -> dict[str, float]:
         """Take the optimizer steps of one rollout; return the mean of each of their metrics.
@@ -105,7 +114,8 @@ class Clock:
         """Time what happens inside as `name`."""
         self._console.phase(name)
         begun = time.perf_counter()
-        yield
+        with record_function(name):  # for a profile
+            yield
         self._seconds[name] = time.perf_counter() - begun
 
     def metrics(self, batch: list[Sample]) -> dict[str, float]:

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from typing import Any
 
 from agent_rl.core.outcome import StopReason
-from agent_rl.core.trajectory import Trajectory
+from agent_rl.core.trajectory import Group, Trajectory
 from agent_rl.evaluation.harness import mean, success_by_attribute
 from agent_rl.rollout.episode import describe
 from agent_rl.rollout.feed import Rollout
@@ -40,6 +40,7 @@ def rollout_metrics(rollout: Rollout, version: int, success_at: float) -> dict[s
         if reason is not StopReason.REWRITTEN
     }
     metrics |= _staleness(rollout, version)
+    metrics |= _baselines(groups, success_at) | _demonstrations(groups)
     if rollout.dropped:
         metrics["rollout/dropped_groups"] = float(len(rollout.dropped))
     causes = Counter(episode[-1].failure.cause for episode in every if episode[-1].failure is not None)
@@ -56,6 +57,30 @@ def _means(counts: list[dict[str, Any]], success_at: float) -> dict[str, float]:
         "tools/calls_mean": mean(count["tool_calls"] for count in counts),
         "tools/invalid_mean": mean(count["invalid_calls"] for count in counts),
     }
+
+
+def _baselines(groups: list[Group], success_at: float) -> dict[str, float]:
+    """Return how good greedy episodes are that others are compared with; nothing where none were asked for."""
+    asked = [group.baseline_reward for group in groups if group.baseline]
+    known = [reward for reward in asked if reward is not None]
+    if not asked:
+        return {}
+    metrics = {"baseline/failed": float(len(asked) - len(known))}
+    if known:
+        metrics |= {"baseline/reward": mean(known), "baseline/success": mean(r >= success_at for r in known)}
+    return metrics
+
+
+def _demonstrations(groups: list[Group]) -> dict[str, float]:
+    """Return what the environment's own solutions earn; nothing where none were asked for."""
+    asked = [group.demonstration for group in groups if group.demonstration]
+    known = [episode for episode in asked if all(part.usable for part in episode)]
+    if not asked:
+        return {}
+    metrics = {"demonstration/failed": float(len(asked) - len(known))}
+    if known:
+        metrics["demonstration/reward"] = mean(sum(part.reward for part in episode) for episode in known)
+    return metrics
 
 
 def _reward_by_environment(episodes: list[list[Trajectory]]) -> dict[str, float]:

@@ -35,6 +35,10 @@ def explain(config: TrainConfig) -> Iterator[str]:
         f"{trainer.mini_batches} mini batches of {-(-episodes // trainer.mini_batches)} "
         f"= {trainer.mini_batches} optimizer steps."
     )
+    if config.algorithm.advantage.greedy:
+        yield f"Beside them {trainer.tasks} greedy episodes, one per task, which nothing is learned from."
+    if config.algorithm.loss.guided:
+        yield f"Beside them {trainer.tasks} demonstrations of the environment, one per task."
     yield (
         f"The run: {trainer.steps} steps = {trainer.steps * episodes} trajectories and "
         f"{trainer.steps * trainer.mini_batches} optimizer steps{_waits(config)}."
@@ -94,6 +98,7 @@ def _memory(config: TrainConfig) -> Iterator[str]:
     yield (
         f"Memory: {parameters / 1e6:.2f} million parameters{adapters}: weights {weights / _MB:.0f} MB, {reference}"
         f"gradients and optimizer {3 * trained * size / _MB:.0f} MB, {_value(config, size)}"
+        f"{_process(config, parameters * size)}"
         f"{_engine(config, model, size, weights)}, activations of a micro batch about {activations / _MB:.0f} MB; "
         "beside that the Python libraries, about 600 MB."
     )
@@ -122,6 +127,13 @@ def _value(config: TrainConfig, size: int) -> str:
         return ""
     parameters = _shape(config.model.model_copy(update={"path": config.value.model or config.model.path}))[2]
     return f"the value model with its gradients and optimizer {4 * parameters * size / _MB:.0f} MB, "
+
+
+def _process(config: TrainConfig, weights: int) -> str:
+    """Return what the process reward model needs, where there is one; it is as large as the policy."""
+    if config.process is None:
+        return ""
+    return f"the process reward model with its gradients and optimizer {4 * weights / _MB:.0f} MB, "
 
 
 def _engine(config: TrainConfig, model: PretrainedConfig, size: int, weights: int) -> str:

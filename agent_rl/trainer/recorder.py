@@ -1,6 +1,7 @@
 """What a run leaves behind: metrics, trajectories, checkpoints, evaluations, the summary."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from agent_rl.tracking.jsonl import read_metrics
 from agent_rl.tracking.run_folder import RunFolder
 from agent_rl.trainer.checkpoints import Worker, commit_checkpoint, prepare_checkpoint
 from agent_rl.trainer.metrics import peak_memory_mb
+from agent_rl.trainer.profiles import profiled
 from agent_rl.trainer.settings import TrainConfig
 from agent_rl.trainer.team import Policy
 
@@ -44,10 +46,19 @@ class Recorder:
         """Return the policy's weights as `version`, for the engine."""
         return policy.weights(version, self._tokenizer)
 
+    def profile(self, step: int) -> AbstractContextManager[None]:
+        """Return what a step (from 1) happens in: a profiler, where `trainer.profile` names it."""
+        if step not in self._config.trainer.profile:
+            return nullcontext()
+        return profiled(self._folder.profile_file(step), self.console)
+
     def prepare(self, step: int, rollout: Rollout, workers: Sequence[Worker], feed: dict[str, Any]) -> Path | None:
         """Write the trajectories of a step and, when one is due, its checkpoint beside its place."""
         groups = [*rollout.groups, *rollout.dropped]
         write_trajectories(self._folder.trajectories_file(step), [t for group in groups for t in group.trajectories])
+        beside = [t for group in groups for t in [*group.baseline, *group.demonstration]]
+        if beside:
+            write_trajectories(self._folder.beside_file(step), beside)
         trainer = self._config.trainer
         due = step % trainer.checkpoint_every == 0 or step == trainer.steps
         return prepare_checkpoint(self._folder, step, workers, self._tokenizer, feed) if due else None

@@ -7,7 +7,8 @@ from typing import Any
 from agent_rl.core.errors import UserError
 from agent_rl.evaluation.report import write_curve, write_report
 from agent_rl.models.loading import load_tokenizer
-from agent_rl.rollout.agents import TokenAgent
+from agent_rl.rollout.agents import token_agent
+from agent_rl.rollout.curriculum import make_curriculum
 from agent_rl.rollout.engines.build import Placement, make_engine
 from agent_rl.rollout.feed import Order
 from agent_rl.rollout.manager import RolloutManager
@@ -68,11 +69,20 @@ def _train(
     tokenizer = load_tokenizer(settings)
     env = config.env.build()
     engine = make_engine(config.engine, Placement(settings, folder.path, config.rollout.mode, team.model))
-    make_agent = partial(TokenAgent, engine, Renderer(tokenizer, config.renderer), config.rollout.limits)
+    make_agent = partial(token_agent, engine, Renderer(tokenizer, config.renderer), config.rollout.limits)
     rollouts = RolloutManager(engine, make_agent, config.env.build, config.rollout)
     recorder = Recorder(config, folder, console, trackers, tokenizer, env)
-    tasks, samples = env.task_set("train"), config.algorithm.samples
-    order = Order(partial(tasks.at, seed=config.seed), config.trainer.tasks, samples, config.sampling, config.seed)
+    tasks = env.task_set("train")
+    curriculum = make_curriculum(tasks, config.rollout.curriculum, config.seed, config.eval.success_at)
+    order = Order(
+        curriculum.task if curriculum else partial(tasks.at, seed=config.seed),
+        config.trainer.tasks,
+        config.algorithm.samples,
+        config.sampling,
+        config.seed,
+        config.algorithm.beside,
+        curriculum,
+    )
     loop = Loop(config, tasks, rollouts, team, recorder)
     try:
         rollouts.follow(order, config.rollout, first, feed_state(begun[0]) if begun else {})

@@ -28,10 +28,16 @@ from agent_rl.tools.sandbox.settings import SandboxSettings
 from agent_rl.tools.settings import ToolsSettings
 from agent_rl.tracking import TRACKERS
 from agent_rl.trainer.algorithms import AlgorithmSettings
+from agent_rl.trainer.algorithms.process import ProcessSettings
 from agent_rl.trainer.algorithms.values import ValueSettings
 from agent_rl.trainer.cluster.settings import InlineSettings, RaySettings
 from agent_rl.trainer.optimizer import OptimizerSettings
 from agent_rl.trainer.worker_settings import WorkerSettings
+
+
+def _numbers(given: object) -> object:
+    """Let a single number stand for a list of one."""
+    return [given] if isinstance(given, int) and not isinstance(given, bool) else given
 
 
 class TrainerSettings(Settings):
@@ -44,7 +50,8 @@ class TrainerSettings(Settings):
     mini_batches: PositiveInt = 2
     """Optimizer steps on one rollout; its trajectories are dealt out evenly among them."""
     micro_tokens: PositiveInt = 8192
-    """Tokens computed at once; the result depends on it by rounding only."""
+    """Tokens computed at once, those that sequences begin with in common counted once; the result depends on it by
+    rounding only."""
     skipped_budget: NonNegativeInt = 10
     """Updates of the run that may be skipped because a loss or gradient is not finite; over it the run stops."""
     mismatch_alarm: PositiveFloat = 0.1
@@ -53,6 +60,14 @@ class TrainerSettings(Settings):
     """Steps between checkpoints; the last step always has one."""
     keep_checkpoints: PositiveInt = 2
     """Newest checkpoints to keep."""
+    profile: Annotated[list[PositiveInt], BeforeValidator(_numbers)] = Field(default_factory=list)
+    """Steps, from 1, of which a trace of what torch does is written to the run's `profiles`: 3, or [3,4]."""
+
+    @model_validator(mode="after")
+    def _profile_comes(self) -> "TrainerSettings":
+        if beyond := [step for step in self.profile if step > self.steps]:
+            raise ValueError(f"trainer.profile={beyond[0]} is beyond the last of {self.steps} steps")
+        return self
 
 
 def _listed(given: object) -> object:
@@ -110,6 +125,8 @@ class TrainConfig(Settings):
     """How models that train or judge are held in memory."""
     value: ValueSettings | None = Field(default=None, validate_default=True)
     """The value model; null where the algorithm needs none."""
+    process: ProcessSettings | None = Field(default=None, validate_default=True)
+    """The process reward model; null where the algorithm needs none."""
     eval: EvaluationSettings = EvaluationSettings()
     """Held-out evaluation before, during and after training."""
     tracker: Annotated[list[str], BeforeValidator(_listed)] = Field(default_factory=list)
@@ -119,19 +136,41 @@ class TrainConfig(Settings):
     out: str | None = None
     """The run folder; by default a new one below runs/."""
 
-    @field_validator("value", mode="before")
+    @field_validator("value", "process", mode="before")
     @classmethod
     def _only_where_needed(cls, given: Any, info: ValidationInfo) -> Any:
-        """Take the default where the algorithm needs values, and refuse settings that nothing would read."""
+        """Take the default where the algorithm needs the model, and refuse settings that nothing would read."""
         if "algorithm" not in info.data:  # which is wrong itself
             return None
         advantage = info.data["algorithm"].advantage
-        if "values" in advantage.needs:
+        section = str(info.field_name)
+        if {"value": "values", "process": "process"}[section] in advantage.needs:
             return {} if given is None else given
         if given is not None:
-            key = f"value.{next(iter(given))}" if isinstance(given, dict) and given else "value"
+            key = f"{section}.{next(iter(given))}" if isinstance(given, dict) and given else section
             raise UserError(f"'{key}' has no effect with algorithm.advantage={advantage.name}")
         return None
+
+    @field_validator("sampling")
+    @classmethod
+    def _drawn(cls, sampling: Sampling) -> Sampling:
+        """Refuse what nothing can be learned from."""
+        if sampling.temperature == 0:
+            raise ValueError(
+                "temperature=0 cannot be used in training: nothing is drawn, so that there is nothing to compare"
+            )
+        return sampling
+
+    @model_validator(mode="after")
+    def _ratios_are_right(self) -> "TrainConfig":
+        """Refuse to draw from a part of the tokens where the engine does not say from which."""
+        cut = "top_p" if self.sampling.top_p < 1 else "top_k" if self.sampling.top_k else None
+        if cut and not isinstance(self.engine, EmbeddedSettings):
+            raise ValueError(
+                f"sampling.{cut} cannot be used in training with engine={self.engine.name}: it does not say what "
+                "tokens were drawn from, and the loss would take wrong ratios; use sampling.temperature"
+            )
+        return self
 
     @model_validator(mode="after")
     def _policy_learns(self) -> "TrainConfig":
@@ -142,13 +181,15 @@ class TrainConfig(Settings):
     @model_validator(mode="after")
     def _held_as_said(self) -> "TrainConfig":
         self.worker.check(sharded=isinstance(self.cluster, RaySettings) and self.cluster.ranks > 1)
+        if self.worker.compute == self.model.dtype:
+            raise UserError(f"'worker.compute' has no effect: it is model.dtype={self.model.dtype}")
         return self
 
     @model_validator(mode="after")
     def _enough_at_once(self) -> "TrainConfig":
         """Refuse a rollout in which the engine would wait for episodes that wait for the engine."""
         if self.rollout.mode == "sync":  # in the others no engine is deterministic
-            check_concurrency(self.engine, self.rollout, max(self.algorithm.samples, self.eval.samples))
+            check_concurrency(self.engine, self.rollout, max(self.algorithm.episodes, self.eval.samples))
         return self
 
     @model_validator(mode="after")
@@ -156,6 +197,8 @@ class TrainConfig(Settings):
         """Refuse what the cluster is told of workers and devices that the run does not have."""
         if not isinstance(self.cluster, RaySettings):
             return self
+        if self.trainer.profile:
+            raise ValueError("trainer.profile sees what happens in one process alone; use cluster=inline")
         there = {"learners": self.value is not None, "reference": "reference" in self.algorithm.needs}
         if unread := [name for name in self.cluster.apart if not there[name]]:
             raise ValueError(f"cluster.apart={unread[0]} has no effect with algorithm={self.algorithm.name}")

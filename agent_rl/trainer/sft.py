@@ -8,6 +8,7 @@ from random import Random
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from agent_rl.core.errors import UserError
+from agent_rl.core.manifest import seal
 from agent_rl.core.seeds import derive
 from agent_rl.envs.base import AgentEnv, Demonstration
 from agent_rl.models import attention
@@ -18,6 +19,7 @@ from agent_rl.rollout.renderer import Renderer
 from agent_rl.tracking.base import Tracker
 from agent_rl.tracking.console import Console
 from agent_rl.tracking.run_folder import RunFolder
+from agent_rl.trainer.checkpoints import commit_checkpoint
 from agent_rl.trainer.optimizer import apply, learning_rate, make_optimizer
 from agent_rl.trainer.settings import SftConfig
 
@@ -89,14 +91,13 @@ def _beginning(config: SftConfig, env: AgentEnv) -> tuple[PreTrainedModel, PreTr
 
 
 def _save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: RunFolder, steps: int) -> Path:
-    checkpoint = folder.checkpoints / f"step_{steps:06d}"
-    work = folder.checkpoints / f".{checkpoint.name}"
+    work = folder.checkpoints / f".step_{steps:06d}"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     model.save_pretrained(work)
     tokenizer.save_pretrained(work)
-    work.rename(checkpoint)
-    return checkpoint
+    seal(work)
+    return commit_checkpoint(work, keep=1)
 
 
 def _stream(config: SftConfig, step: int, number: int) -> Random:

@@ -10,12 +10,13 @@ from types import MethodType
 from typing import Any, TypeVar
 
 import torch
-from torch import distributed
+from torch import Tensor, distributed
 from torch.nn import Module
 from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.modeling_layers import GradientCheckpointingLayer
 
+from agent_rl.core.errors import UserError
 from agent_rl.models.loading import load_model, load_skeleton, load_tokenizer
 from agent_rl.models.settings import ModelSettings
 from agent_rl.trainer.ranks import Ranks
@@ -46,12 +47,16 @@ def prepare(module: Module, settings: WorkerSettings, ranks: Ranks, exact: Seque
         settings: How it is held in memory.
         ranks: Whom it is dealt out to.
         exact: Parts of it that compute in the type of their weights, whatever `settings.compute` says.
+
+    Raises:
+        UserError: A setting would have no effect.
     """
     settings.check(ranks.sharded)
     layers = [layer for layer in module.modules() if isinstance(layer, GradientCheckpointingLayer)]
-    if settings.recompute:
-        for layer in layers:
-            layer.forward = MethodType(_recomputed, layer)
+    if settings.recompute and not layers:
+        raise UserError(f"worker.recompute: the layers of {type(module).__name__} are not known")
+    for layer in layers if settings.recompute else []:
+        layer.forward = MethodType(_recomputed, layer)
     if ranks.sharded:
         _shard(module, layers, exact, settings, ranks)
 
@@ -77,46 +82,60 @@ def _recomputed(layer: Module, *arguments: Any, **named: Any) -> Any:
 def _shard(
     module: Module, layers: Sequence[Module], exact: Sequence[Module], settings: WorkerSettings, ranks: Ranks
 ) -> None:
-    from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_state_dict
-    from torch.distributed.device_mesh import init_device_mesh
-    from torch.distributed.fsdp import (
-        CPUOffloadPolicy,
-        FSDPModule,
-        MixedPrecisionPolicy,
-        OffloadPolicy,
-        fully_shard,
-        register_fsdp_forward_method,
-    )
+    """Deal a model out: every rank forgets its weights but rank 0, which tells each rank its part."""
+    from torch.distributed.fsdp import FSDPModule, register_fsdp_forward_method
 
     device = ranks.device(module)
-    weights, buffers = module.state_dict() if ranks.rank == 0 else {}, dict(module.named_buffers())
+    weights, buffers = module.state_dict(), dict(module.named_buffers())
     module.to("meta")
     for part in module.modules():
         if isinstance(part, PreTrainedModel):
             part.tie_weights()
-    offload = CPUOffloadPolicy(pin_memory=device.type == "cuda") if settings.offload else OffloadPolicy()
-    common: dict[str, Any] = {"mesh": init_device_mesh(device.type, (ranks.size,)), "offload_policy": offload}
-    compute = {} if settings.compute is None else {"param_dtype": getattr(torch, settings.compute)}
-    lower = MixedPrecisionPolicy(**compute, reduce_dtype=torch.float32 if compute else None)
+    _cut(module, layers, exact, settings, ranks)
+    module.to_empty(device=torch.device("cpu") if settings.offload else device)
+    _fill(module, weights, buffers, device, ranks)
+    for part in module.modules():
+        if isinstance(part, FSDPModule):
+            part.set_gradient_divide_factor(1.0)
+            part.set_force_sum_reduction_for_comms(True)  # any factor but the number of ranks is else NCCL's alone
+    setattr(module, _CALL, MethodType(_call, module))
+    register_fsdp_forward_method(module, _CALL)
+
+
+def _cut(
+    module: Module, layers: Sequence[Module], exact: Sequence[Module], settings: WorkerSettings, ranks: Ranks
+) -> None:
+    """Let each rank have its part of every weight, which is gathered with those of its layer."""
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import CPUOffloadPolicy, MixedPrecisionPolicy, OffloadPolicy, fully_shard
+
+    kind = ranks.device(module).type
+    offload = CPUOffloadPolicy(pin_memory=kind == "cuda") if settings.offload else OffloadPolicy()
+    common: dict[str, Any] = {"mesh": init_device_mesh(kind, (ranks.size,)), "offload_policy": offload}
+    compute: dict[str, Any] = {}
+    if settings.compute is not None:
+        compute = {"param_dtype": getattr(torch, settings.compute), "reduce_dtype": torch.float32}
     for layer in layers:
-        fully_shard(layer, mp_policy=lower, **common)
+        fully_shard(layer, mp_policy=MixedPrecisionPolicy(**compute), **common)
     for part in exact:
         fully_shard(part, **common)
-    outside = MixedPrecisionPolicy(**compute, reduce_dtype=lower.reduce_dtype, output_dtype=lower.reduce_dtype)
-    fully_shard(module, mp_policy=outside, **common)
-    module.to_empty(device=torch.device("cpu") if settings.offload else device)
-    set_model_state_dict(module, weights, options=StateDictOptions(full_state_dict=True, broadcast_from_rank0=True))
+    output = torch.float32 if compute else None  # of the whole alone: between layers it stays what they compute in
+    fully_shard(module, mp_policy=MixedPrecisionPolicy(**compute, output_dtype=output), **common)
+
+
+def _fill(
+    module: Module, weights: dict[str, Tensor], buffers: dict[str, Tensor], device: torch.device, ranks: Ranks
+) -> None:
+    """Give each rank its part of what rank 0 has, one tensor after the other, and all buffers."""
+    from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_state_dict
+
+    told: dict[str, Any] = dict(weights) if ranks.rank == 0 else {}
+    set_model_state_dict(module, told, options=StateDictOptions(full_state_dict=True, broadcast_from_rank0=True))
     for name, empty in list(module.named_buffers()):
         buffer = buffers[name].to(device) if ranks.rank == 0 else torch.empty_like(empty, device=device)
         distributed.broadcast(buffer, 0)
         place, _, last = name.rpartition(".")
         setattr(module.get_submodule(place), last, buffer)
-    for part in module.modules():
-        if isinstance(part, FSDPModule):
-            part.set_gradient_divide_factor(1.0)
-            part.set_force_sum_reduction_for_comms(True)
-    setattr(module, _CALL, MethodType(_call, module))
-    register_fsdp_forward_method(module, _CALL)
 
 
 def _call(module: Module, function: Callable[..., T], *arguments: Any) -> T:

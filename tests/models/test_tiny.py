@@ -9,6 +9,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from agent_rl.config.compose import compose
 from agent_rl.core.errors import UserError
+from agent_rl.core.manifest import seal
 from agent_rl.models import attention
 from agent_rl.models.loading import SHIPPED, SHIPPED_MODELS, load_model, resolve
 from agent_rl.models.settings import ModelSettings
@@ -52,6 +53,12 @@ def test_a_run_stands_for_its_newest_checkpoint(tmp_path):
     for step in (9, 10):
         (tmp_path / "checkpoints" / f"step_{step:06d}").mkdir(parents=True)
         (tmp_path / "checkpoints" / f"step_{step:06d}" / "config.json").write_text("{}")
+        seal(tmp_path / "checkpoints" / f"step_{step:06d}")
     (tmp_path / "checkpoints" / ".step_000011").mkdir()
     (tmp_path / "checkpoints" / ".step_000011" / "config.json").write_text("{}")
     assert resolve(str(tmp_path)).endswith("step_000010")
+    (tmp_path / "checkpoints" / "step_000010" / "config.json").write_text("{")
+    assert resolve(str(tmp_path)).endswith("step_000009")
+    (tmp_path / "checkpoints" / "step_000009" / "config.json").unlink()
+    with pytest.raises(UserError, match="none but damaged checkpoints"):
+        resolve(str(tmp_path))

@@ -270,3 +270,29 @@ def test_a_conversation_that_was_rewritten_is_computed_anew(model):
     start = len(COMMON)
     for place, (token, logprob) in enumerate(zip(generation.tokens, generation.logprobs, strict=True)):
         assert logprob == pytest.approx(expected[start + place, token].item(), abs=1e-5)
+
+
+def test_the_prompt_that_a_group_shares_is_computed_once_whatever_others_have_in_common_with_it(model):
+    engine = EmbeddedEngine(model)
+    rng = random.Random(4)
+    prompts = [COMMON + [rng.randrange(VOCABULARY) for _ in range(60)] for _ in range(3)]
+    prompts.append([*COMMON, prompts[2][len(COMMON)], *prompts[0][:60]])  # a word in common with another group
+    shapes = []
+    handle = model.get_decoder().register_forward_pre_hook(
+        lambda _, __, given: shapes.append(tuple(given["input_ids"].shape)), with_kwargs=True
+    )
+
+    async def everything() -> None:
+        names = [(f"{group}/{sample}", group) for group in range(4) for sample in range(4)]
+        for name, _ in names:
+            engine.open(name)
+        await asyncio.gather(*(engine.generate(request(name, 0, prompts[group], 2)) for name, group in names))
+        for name, _ in names:
+            engine.close(name)
+
+    try:
+        asyncio.run(everything())
+    finally:
+        handle.remove()
+    long = [rows for rows, tokens in shapes if tokens > 1]
+    assert sum(long) <= 4 + 3 and len(long) == 2  # the first of all, then the others' with the first one's group

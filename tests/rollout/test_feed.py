@@ -1,8 +1,10 @@
 """The feed: modes, staleness, refilled groups, carried and aborted ones, deadlines; in simulated time."""
 
 import asyncio
+import json
 import random
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -11,9 +13,10 @@ from pydantic import ValidationError
 from agent_rl.core.errors import UserError
 from agent_rl.core.limits import Limits
 from agent_rl.core.message import assistant, tool_call
-from agent_rl.core.task import Task
+from agent_rl.core.task import Task, TaskSet
 from agent_rl.core.virtual_time import VirtualTimeLoop
 from agent_rl.rollout.agents import TokenAgent, group_plans
+from agent_rl.rollout.curriculum import Curriculum, CurriculumSettings
 from agent_rl.rollout.engines import Sampling
 from agent_rl.rollout.engines.scripted import Fault, ScriptedEngine
 from agent_rl.rollout.failures import FailureBudgetError
@@ -312,3 +315,86 @@ def test_what_only_the_user_can_mend_ends_the_step_at_once(adder, renderer, mode
 
     with pytest.raises(UserError, match="the key is wrong"):
         Simulation(adder, renderer, faults=wrong_key, mode=mode).train(1)
+
+
+def greedy(run: Simulation) -> Simulation:
+    run.order = replace(run.order, beside=("baseline",))
+    return run
+
+
+@pytest.mark.parametrize("mode", MODES, ids=lambda mode: "-".join(map(str, mode.values())))
+def test_every_group_has_a_greedy_episode_beside_its_samples_where_one_is_ordered(simulate, mode):
+    run = greedy(simulate(**mode)).train(8)
+    groups = [group for rollout in run.steps for group in rollout.groups]
+    assert all([t.sample for t in group.trajectories] == list(range(SAMPLES)) for group in groups)
+    assert all([t.sample for t in group.baseline] == [SAMPLES] and group.comparable for group in groups)
+    temperatures = {request.episode.rpartition("/")[2]: request.sampling.temperature for request in run.engine.requests}
+    assert temperatures == {"0": 1.0, "1": 1.0, "2": 1.0, "3": 0.0}
+    if mode.get("leftover") != "abort":
+        begun = Counter(request.episode for request in run.engine.requests)
+        assert set(begun.values()) <= {1, 2}
+    assert not Counter(run.engine.opened) - Counter(run.engine.closed)
+
+
+@pytest.mark.parametrize("mode", MODES, ids=lambda mode: "-".join(map(str, mode.values())))
+def test_a_resumed_run_loses_no_group_with_a_greedy_episode(simulate, mode):
+    first = greedy(simulate(**mode)).train(4)
+    second = greedy(simulate(**mode)).train(4, first=4, state=first.states[-1])
+    both = first.learned() + second.learned()
+    assert len(set(both)) == len(both) == 8 * COUNT
+    assert all(group.baseline and group.comparable for rollout in second.steps for group in rollout.groups)
+
+
+def test_a_greedy_episode_that_fails_is_tried_again_and_its_group_left_out_when_that_is_of_no_use(simulate, caplog):
+    def faults(request) -> Fault | None:
+        place, _, sample = request.episode.split("/")
+        if sample.partition("#")[0] != str(SAMPLES) or place == "1":
+            return None
+        return Fault.REFUSE if place == "0" or "#" not in sample else None
+
+    run = greedy(simulate(faults=faults)).train(1)
+    groups = run.steps[0].groups
+    assert [bool(group.comparable) for group in groups] == [False, True, True, True]
+    assert not groups[0].baseline[-1].usable and groups[0].usable
+    assert "1 of 16 episodes failed for good" in caplog.text and "4 attempts were repeated" in caplog.text
+
+
+def test_a_greedy_episode_changes_nothing_of_the_samples():
+    task = Task("t", ())
+    alone, beside = (group_plans("0", task, SAMPLES, Sampling(top_p=0.9), 5, 7, kinds) for kinds in ((), ("baseline",)))
+    assert beside[:SAMPLES] == alone and len(beside) == SAMPLES + 1
+    assert (beside[-1].kind, beside[-1].sampling) == ("baseline", Sampling(temperature=0.0))
+
+
+class Ten:
+    """The tasks of the sums, for a curriculum."""
+
+    def __init__(self, run: Simulation, adder) -> None:
+        tasks = TaskSet([Task(f"{i}", t.messages, t.answer) for i, t in enumerate(adder().tasks("train"))], "train")
+        self.curriculum = Curriculum(tasks, CurriculumSettings(order="learnable"), 1, 1.0)
+        run.order = replace(run.order, task=self.task, curriculum=self.curriculum)
+        self.met: dict[int, list[str]] = {}
+
+    def task(self, place: int) -> Task:
+        task = self.curriculum.task(place)
+        self.met.setdefault(place, []).append(task.id)
+        return task
+
+
+@pytest.mark.parametrize(
+    "mode", [*MODES, {"dynamic_sampling": True}], ids=lambda mode: "-".join(map(str, mode.values()))
+)
+def test_a_curriculum_hears_of_every_group_and_a_resumed_run_goes_on_with_the_tasks_it_had_begun(simulate, adder, mode):
+    run = simulate(**mode)
+    ten = Ten(run, adder)
+    run.train(6)
+    state = run.states[-1]
+    heard = sum(len(rollout.groups) + len(rollout.dropped) for rollout in run.steps)
+    assert heard + len(state["again"]) == state["next"]
+    assert all(len(set(ids)) == 1 for ids in ten.met.values())  # begun anew with the same task
+    again = state["curriculum"]["flying"]
+    assert again == {str(place): ten.met[place][0] for place in state["again"] if place in ten.met}
+    other = simulate(**mode)
+    resumed = Ten(other, adder)
+    other.train(3, first=6, state=json.loads(json.dumps(state)))
+    assert all(resumed.met[int(place)][0] == task for place, task in again.items())

@@ -12,7 +12,7 @@ LOGITS = torch.tensor([2.0, 1.0, 0.5, -1.0, -30.0])
 
 def frequencies(sampling: Sampling, count: int = 20_000) -> np.ndarray:
     stream = Stream(5)
-    tokens, _ = draw(LOGITS.expand(count, -1), [sampling] * count, [stream.next() for _ in range(count)])
+    tokens, *_ = draw(LOGITS.expand(count, -1), [sampling] * count, [stream.next() for _ in range(count)])
     return np.bincount(tokens.numpy(), minlength=5) / count
 
 
@@ -36,20 +36,20 @@ def test_top_p_keeps_the_smallest_set_that_holds_the_probability():
 
 def test_rows_of_one_batch_may_be_drawn_in_different_ways():
     samplings = [Sampling(temperature=0.0), Sampling(top_k=1), Sampling(top_p=1e-6), Sampling()]
-    tokens, _ = draw(LOGITS.expand(4, -1), samplings, [0.999, 0.999, 0.999, 0.999])
+    tokens, *_ = draw(LOGITS.expand(4, -1), samplings, [0.999, 0.999, 0.999, 0.999])
     assert tokens.tolist()[:3] == [0, 0, 0]
     assert tokens[3] != 0
 
 
 def test_logprobs_are_of_the_temperature_scaled_distribution_before_truncation():
-    tokens, logprobs = draw(LOGITS[None], [Sampling(temperature=0.7, top_k=2, top_p=0.5)], [0.3])
+    tokens, logprobs, _ = draw(LOGITS[None], [Sampling(temperature=0.7, top_k=2, top_p=0.5)], [0.3])
     assert logprobs[0] == pytest.approx((LOGITS / 0.7).log_softmax(-1)[tokens[0]].item(), abs=1e-6)
 
 
 @pytest.mark.parametrize("uniform", [0.0, np.nextafter(1.0, 0.0)])
 def test_the_ends_of_the_interval_draw_possible_tokens(uniform):
     logits = torch.tensor([[-float("inf"), 1.0, 1.0, -float("inf")]])
-    tokens, _ = draw(logits, [Sampling()], [float(uniform)])
+    tokens, *_ = draw(logits, [Sampling()], [float(uniform)])
     assert tokens[0] in (1, 2)
 
 

@@ -19,7 +19,7 @@ from agent_rl.trainer.mismatch import Alarm, mismatch
 from agent_rl.trainer.optimizer import OptimizerSettings
 from agent_rl.trainer.settings import TrainConfig
 from agent_rl.trainer.team import notes_of
-from agent_rl.trainer.workers import PolicyWorker, ReferenceWorker, ValueWorker
+from agent_rl.trainer.workers import PolicyWorker, ProcessWorker, ReferenceWorker, ValueWorker
 
 from .conftest import trajectory
 
@@ -82,6 +82,7 @@ def test_the_reference_stays_the_first_model(small_model):
         ({"kl": KlSettings(coefficient=0.1)}, [ReferenceWorker]),
         ({"correction": CorrectionSettings(old="trainer")}, [PolicyWorker]),
         ({"advantage": {"name": "gae"}}, [ValueWorker]),
+        ({"advantage": {"name": "prime"}}, [ReferenceWorker, ProcessWorker]),
     ],
 )
 def test_only_workers_that_are_needed_are_made(small_model, settings, expected):

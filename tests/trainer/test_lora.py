@@ -54,16 +54,30 @@ def test_what_this_process_cannot_do_is_refused(word):
         train(word)
 
 
+def test_computing_in_the_type_that_weights_have_already_is_refused():
+    several = ("cluster=ray", "cluster.ranks=2")
+    assert train(*several, "worker.compute=bfloat16").worker.compute == "bfloat16"
+    with pytest.raises(UserError, match=r"'worker\.compute' has no effect: it is model\.dtype"):
+        train(*several, "worker.compute=float32")
+
+
+def test_layers_computed_twice_are_those_of_the_setting():
+    config = train("worker.recompute=true")
+    policy = make_policy(config, None)
+    assert all("forward" in vars(layer) for layer in policy.model.model.layers)
+
+
 @pytest.mark.slow
 def test_a_resumed_run_is_the_run_and_its_model_is_a_plain_one(tmp_path, capsys):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
-    assert main(["train", *SIZE, KL, "trainer.steps=2", f"out={whole}"]) == 0
-    assert main(["train", *SIZE, KL, "trainer.steps=1", f"out={cut}"]) == 0
+    words = [*SIZE, KL, "algorithm.entropy=0.1"]  # which has a gradient where no episode is rewarded
+    assert main(["train", *words, "trainer.steps=2", f"out={whole}"]) == 0
+    assert main(["train", *words, "trainer.steps=1", f"out={cut}"]) == 0
     assert main(["train", f"resume={cut}", "trainer.steps=2"]) == 0
     lines = [json.loads((run / "metrics.jsonl").read_text().splitlines()[1]) for run in (whole, cut)]
     timed = ("seconds/", "speed/", "memory/")
     one, other = ({key: value for key, value in line.items() if not key.startswith(timed)} for line in lines)
-    assert one == other
+    assert one == other and one["policy/grad_norm"] > 0
     at = "checkpoints/step_000002"
     for file in ("model.safetensors", "adapter/adapter_model.safetensors"):
         assert (whole / at / file).read_bytes() == (cut / at / file).read_bytes()

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from agent_rl.rollout.store import read_trajectories
 from agent_rl.tracking.jsonl import read_metrics
 
 SIZE = ["trainer.tasks=3", "algorithm.samples=4", "eval.tasks=8", "rollout.limits.turns=3", "engine.rows=7"]
+KILLS = int(os.environ.get("AGENT_RL_KILLS", "3"))  # make test-soak has more
 TIMES = ("seconds/", "speed/", "memory/")
 
 
@@ -62,10 +64,20 @@ def figures(run: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory) -> Path:
-    run = tmp_path_factory.mktemp("whole") / "run"
+def timed(tmp_path_factory) -> tuple[Path, float]:
+    run, begun = tmp_path_factory.mktemp("whole") / "run", time.monotonic()
     finish(*SIZE, "trainer.steps=6", f"out={run}")
-    return run
+    return run, time.monotonic() - begun
+
+
+@pytest.fixture(scope="module")
+def whole(timed) -> Path:
+    return timed[0]
+
+
+@pytest.fixture(scope="module")
+def seconds(timed) -> float:
+    return timed[1]
 
 
 def assert_same(one: Path, other: Path) -> None:
@@ -97,6 +109,42 @@ def test_a_run_killed_again_and_again_ends_as_if_it_had_never_been(whole, tmp_pa
     assert_same(whole, run)
     summary = json.loads((run / "summary.json").read_text())
     assert summary["steps"] == 6
+
+
+@pytest.mark.slow
+def test_a_truncated_checkpoint_is_noticed_and_the_one_before_it_used(whole, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    os.truncate(run / "checkpoints" / "step_000006" / "model.safetensors", 1000)
+    for file in [run / "summary.json", *(run / "evaluations").glob("after*")]:
+        file.unlink()
+    said = finish(f"resume={run}")
+    assert "step_000006 is damaged and passed over: model.safetensors has 1000 of" in said
+    assert_same(whole, run)
+    for checkpoint in (run / "checkpoints").glob("step_*"):
+        (checkpoint / "trainer.pt").unlink()
+    (run / "summary.json").unlink()
+    process = start(f"resume={run}")
+    assert "is damaged; remove them to begin anew" in process.communicate(timeout=600)[0]
+    assert process.returncode == 1
+    assert numbers(run) == numbers(whole)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(KILLS))
+def test_a_run_killed_at_any_moment_ends_as_if_it_had_never_been(whole, seconds, tmp_path, number):
+    run, at = tmp_path / "run", Random(number).uniform(0.0, seconds)
+    process = start(*SIZE, "trainer.steps=6", f"out={run}")
+    try:
+        process.wait(at)
+    except subprocess.TimeoutExpired:
+        process.kill()
+    process.communicate()
+    if (run / "summary.json").exists():  # it was faster than the whole one
+        return assert_same(whole, run)
+    begun = [f"resume={run}"] if (run / "run.json").exists() else [*SIZE, "trainer.steps=6", f"out={run}"]
+    finish(*begun)
+    assert_same(whole, run)
 
 
 @pytest.mark.slow
@@ -195,3 +243,17 @@ def test_a_resumed_run_goes_on_with_the_value_model_as_it_was(tmp_path):
     assert ones["updates"] == others["updates"] == 8
     for part in ("decoder", "head"):
         assert all(torch.equal(ones[part][name], others[part][name]) for name in ones[part])
+
+
+@pytest.mark.slow
+def test_a_resumed_run_goes_on_with_its_curriculum_and_its_greedy_episodes(tmp_path):
+    words = [*SIZE, "algorithm=remax", "rollout.curriculum.order=learnable", "rollout.curriculum.by=hops"]
+    words += ["eval.tasks=0", "trainer.checkpoint_every=4"]
+    finish(*words, "trainer.steps=4", f"out={tmp_path / 'whole'}")
+    finish(*words, "trainer.steps=2", f"out={tmp_path / 'run'}")
+    finish(f"resume={tmp_path / 'run'}", "trainer.steps=4")
+    assert numbers(tmp_path / "run") == numbers(tmp_path / "whole")
+    assert tokens(tmp_path / "run") == tokens(tmp_path / "whole")
+    files = [sorted((tmp_path / name / "beside").glob("*.zst")) for name in ("run", "whole")]
+    greedy = [[(t.tokens, t.action_logprobs) for file in part for t in read_trajectories(file)] for part in files]
+    assert greedy[0] == greedy[1] and len(greedy[0]) == 4 * 3

@@ -1,8 +1,8 @@
 """Agents: who speaks in an episode. The environment is on the other side."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol
 
 from agent_rl.core.deadlines import Excuse
 from agent_rl.core.message import Message
@@ -12,10 +12,16 @@ from agent_rl.core.task import Task
 from agent_rl.core.trajectory import Trajectory
 from agent_rl.rollout.engines.base import Sampling
 
+Beside = Literal["baseline", "demonstration"]
+_GREEDY = Sampling(temperature=0.0)
+
 
 @dataclass(frozen=True)
 class Plan:
-    """What one episode is: a task, which sample of it, how to sample, its seed, its place in the queue, its group."""
+    """What one episode is: a task, which sample of it, how to sample, its seed, its place in the queue, its group.
+
+    One of another `kind` is not one of the group's samples, but is played beside them.
+    """
 
     name: str
     task: Task
@@ -24,15 +30,24 @@ class Plan:
     seed: int
     priority: int = 0
     group: str = ""
+    kind: Literal["sample", "baseline", "demonstration"] = "sample"
 
 
-def group_plans(name: str, task: Task, samples: int, sampling: Sampling, seed: int, place: int) -> list[Plan]:
-    """Return the plans of a group, seeded by its place below `seed`, its task and the sample."""
+def group_plans(
+    name: str, task: Task, samples: int, sampling: Sampling, seed: int, place: int, beside: Sequence[Beside] = ()
+) -> list[Plan]:
+    """Return the plans of a group, seeded by its place below `seed`, its task and the sample.
+
+    What is played `beside` the samples comes last: a baseline, whose tokens are the most likely ones, or a
+    demonstration, whose tokens the environment gives.
+    """
     group = f"{name}/{task.id}"
-    return [
+    plans = [
         Plan(f"{group}/{sample}", task, sample, sampling, derive(seed, place, task.id, sample), place, group)
-        for sample in range(samples)
+        for sample in range(samples + len(beside))
     ]
+    others = [replace(plan, kind=kind, sampling=_GREEDY) for plan, kind in zip(plans[samples:], beside, strict=True)]
+    return plans[:samples] + others
 
 
 @dataclass(frozen=True)

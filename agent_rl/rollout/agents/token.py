@@ -72,7 +72,8 @@ class TokenAgent:
         except Exception as error:  # whatever an engine raises, the environment has not done it
             raise InfrastructureError("engine", told(error)) from error
         versions = tuple(said.weight_versions)
-        self._append(Segment(Origin.ACTION, tuple(said.tokens), tuple(said.logprobs), versions, said.began))
+        supports = tuple(said.supports)
+        self._append(Segment(Origin.ACTION, tuple(said.tokens), tuple(said.logprobs), versions, said.began, supports))
         message = self._renderer.parse(said.tokens, self._trajectory.tools or ())
         if said.finish is Finish.STOP:
             return Action(message)
@@ -115,6 +116,7 @@ class TokenAgent:
                 more.finish,
                 said.weight_versions + more.weight_versions,
                 said.began,
+                said.supports + more.supports,
             )
         return said
 
@@ -158,6 +160,8 @@ def checked(said: Generation, request: Request, vocabulary: int) -> Generation:
     problem = ""
     if not len(tokens) == len(logprobs) == len(said.weight_versions):
         problem = f"{len(tokens)} tokens, {len(logprobs)} log-probabilities, {len(said.weight_versions)} versions"
+    elif said.supports and len(said.supports) != len(tokens):
+        problem = f"{len(tokens)} tokens, {len(said.supports)} supports"
     elif len(tokens) > request.max_new_tokens or (not tokens and said.finish is not Finish.ABORT):
         problem = f"{len(tokens)} tokens where 1 to {request.max_new_tokens} were asked for"
     elif tokens and not 0 <= min(tokens) <= max(tokens) < vocabulary:

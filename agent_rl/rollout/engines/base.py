@@ -10,6 +10,7 @@ from pydantic import Field
 
 from agent_rl.core.deadlines import Excuse
 from agent_rl.core.settings import Settings
+from agent_rl.core.trajectory import Support
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -77,6 +78,7 @@ class Generation:
         finish: Why it ended.
         weight_versions: The version of the weights that sampled each token.
         began: The version when the engine began; None where it computes the prefix again for new weights.
+        supports: What each token was drawn from, where top_p or top_k left tokens out and the engine can say so.
     """
 
     tokens: list[int]
@@ -84,6 +86,7 @@ class Generation:
     finish: Finish
     weight_versions: list[int]
     began: int | None = None
+    supports: list[Support] = field(default_factory=list)
 
 
 class Weights(Protocol):

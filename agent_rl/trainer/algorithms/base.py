@@ -19,6 +19,8 @@ class Advantage(Settings):
 
     needs: ClassVar[frozenset[str]] = frozenset()
     """Notes that workers have to compute for each token before, such as `values`."""
+    greedy: ClassVar[bool] = False
+    """Whether each group needs a greedy episode: `Batch.baselines`."""
 
     def check(self, samples: int) -> None:
         """Refuse groups of `samples` episodes from which it could not learn.
@@ -76,6 +78,8 @@ class PolicyLoss(Settings):
 
     dense: ClassVar[bool] = False
     """Whether tokens whose advantage is 0 have a gradient as well."""
+    guided: ClassVar[bool] = False
+    """Whether each group needs a demonstration of the environment; the note `guided` is 1 at its tokens."""
 
     def prepare(self, old_logprobs: Tensor, advantages: Tensor) -> dict[str, Tensor]:
         """Return notes for each trained token of a whole mini batch, `[A]`, by name; `loss` finds them in `Tokens`.

@@ -7,6 +7,7 @@ all trajectories lie one behind the other. An episode that became several trajec
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from math import nan
 from typing import NamedTuple
 
 import torch
@@ -30,6 +31,8 @@ class Batch:
         turn_states: What the policy read just before each turn, `[U]`: turns of a group have the same number when the
             same tokens were put in front of them last.
         turns: The turn of each trained token, `[A]`.
+        guided: 1 where the environment itself has shown the episode, `[E]`, float64.
+        baselines: The reward of the greedy episode that each is compared with, `[E]`, float64; NaN where there is none.
         notes: What workers have computed for each trained token, by name, `[A]`, such as `reference`, `values`.
     """
 
@@ -42,6 +45,8 @@ class Batch:
     turn_trajectories: Tensor
     turn_states: Tensor
     turns: Tensor
+    baselines: Tensor
+    guided: Tensor
     notes: dict[str, Tensor] = field(default_factory=dict)
 
     @property
@@ -52,7 +57,7 @@ class Batch:
     @property
     def engine_logprobs(self) -> Tensor:
         """Log-probability (nats) with which the engine sampled each trained token, `[A]`, float64."""
-        return _floats(logprob for trajectory in self.trajectories for logprob in trajectory.action_logprobs)
+        return _floats(logprob for trajectory in self.trajectories for logprob in trajectory.drawn_logprobs)
 
     @property
     def old_logprobs(self) -> Tensor:
@@ -96,11 +101,12 @@ class Batch:
 
 def make_batch(groups: Sequence[Group]) -> Batch:
     """Return what there is to learn from in the groups of a step."""
-    usable = [(number, episode) for number, group in enumerate(groups) for episode in group.usable]
+    usable = [(i, episode) for i, group in enumerate(groups) for episode in [*group.comparable, *group.shown]]
     trajectories = [(e, part) for e, (_, parts) in enumerate(usable) for part in parts if part.action_logprobs]
     names = sorted({name for _, episode in usable for part in episode for name in part.components})
     turns = [(t, turn) for t, (_, trajectory) in enumerate(trajectories) for turn in _turns(trajectory)]
     states: dict[tuple[int, tuple[int, ...]], int] = {}
+    bases = [nan if group.baseline_reward is None else group.baseline_reward for group in groups]
     shown = ((usable[trajectories[t][0]][0], turn.shown) for t, turn in turns)
     return Batch(
         trajectories=[trajectory for _, trajectory in trajectories],
@@ -115,6 +121,8 @@ def make_batch(groups: Sequence[Group]) -> Batch:
         turn_trajectories=torch.tensor([t for t, _ in turns], dtype=torch.long),
         turn_states=torch.tensor([states.setdefault(state, len(states)) for state in shown], dtype=torch.long),
         turns=torch.tensor([u for u, (_, turn) in enumerate(turns) for _ in range(turn.size)], dtype=torch.long),
+        baselines=_floats(bases[number] for number, _ in usable),
+        guided=_floats(episode is groups[number].demonstration for number, episode in usable),
     )
 
 

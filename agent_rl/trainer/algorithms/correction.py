@@ -14,6 +14,10 @@ It is also decoupled PPO: Hilton, Cobbe & Schulman 2021, Batch Size-Invariance f
 arXiv:2110.00641. The recomputed policy is the proximal one, from which `clip` measures its ratio; that of the engine,
 of older weights in the asynchronous modes, is the behaviour; `weights=truncate high=.inf` is the formula. The paper's
 proximal policy is a moving average of weights, ours has the weights of the beginning of the step.
+
+With `sampling.top_p` or `top_k` a token is drawn from a part S of all tokens. Then log p(a) - log p(S) stands for
+log p(a) everywhere, of the policy, old and new, and of the reference, with the S that the token was drawn from, which
+the engine hands over: DeepSeek-AI 2025, DeepSeek-V3.2, arXiv:2512.02556 (keep sampling mask). It needs no setting.
 """
 
 from typing import Literal

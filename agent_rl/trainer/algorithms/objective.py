@@ -23,6 +23,8 @@ def objective(algorithm: AlgorithmSettings, tokens: Tokens, entropy: Tensor | No
     if algorithm.kl.in_loss:
         kl = estimate(algorithm.kl.estimator, tokens.logprobs, tokens.old_logprobs, tokens.notes["reference"])
         result = replace(result, loss=result.loss + algorithm.kl.coefficient * kl)
+    if "supervised" in tokens.notes:
+        result = replace(result, loss=result.loss - tokens.notes["supervised"] * tokens.logprobs)
     if entropy is not None:
         result = replace(result, loss=result.loss - algorithm.entropy * entropy)
     return result

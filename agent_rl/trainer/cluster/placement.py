@@ -34,8 +34,8 @@ class Shape:
 
     @property
     def backend(self) -> str:
-        """What collectives are made with: NCCL cannot serve two ranks on one GPU."""
-        return "nccl" if self.gpus >= 1 else "gloo"
+        """What collectives are made with; notes go by CPU tensors, and NCCL cannot serve two ranks on one GPU."""
+        return "cpu:gloo,cuda:nccl" if self.gpus >= 1 else "gloo"
 
     def __str__(self) -> str:
         words = [f"{amount:g} {kind}" for kind, amount in self.bundle.items()]

@@ -10,13 +10,15 @@ from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from agent_rl.models.lora import load_adapters, save_adapters
-from agent_rl.models.packed import Packed, pack, predict
+from agent_rl.models.packed import Packed, predict
 from agent_rl.models.weights import adapter_parameters, whole
-from agent_rl.trainer.algorithms import AlgorithmSettings, Batch, PolicyLoss, Tokens
+from agent_rl.trainer.algorithms import AlgorithmSettings, Batch, Tokens
 from agent_rl.trainer.algorithms.aggregation import weights
 from agent_rl.trainer.algorithms.kl import k3
 from agent_rl.trainer.algorithms.objective import objective
-from agent_rl.trainer.batches import Sample, noted, unlearned
+from agent_rl.trainer.algorithms.supervised import supervised_weights
+from agent_rl.trainer.batches import Sample, noted, pack_samples, unlearned
+from agent_rl.trainer.checkpoints import ADAPTERS
 from agent_rl.trainer.mismatch import mismatch
 from agent_rl.trainer.optimizer import OptimizerSettings, apply, learning_rate, make_optimizer
 from agent_rl.trainer.ranks import IDLE, Ranks
@@ -26,7 +28,7 @@ from agent_rl.trainer.weights import PolicyWeights, export
 from agent_rl.trainer.worker_settings import WorkerSettings
 from agent_rl.trainer.workers.tokenwise import logprobs
 
-_STATE, _ADAPTERS = "trainer.pt", "adapter"
+_STATE = "trainer.pt"
 
 
 class PolicyWorker:
@@ -78,7 +80,7 @@ class PolicyWorker:
         factors, divisor = weights(algorithm.aggregation, lengths, episodes, algorithm.aggregation_tokens)
         weighted = [
             replace(sample, weight=factor)
-            for sample, factor in zip(_prepared(batch, algorithm.loss), factors.tolist(), strict=True)
+            for sample, factor in zip(_prepared(batch, algorithm, factors, divisor), factors.tolist(), strict=True)
         ]
         computed = [sample for sample in weighted if algorithm.dense or sample.advantages.any()]
         sums: dict[str, float] = defaultdict(float)
@@ -93,7 +95,8 @@ class PolicyWorker:
         }
         metrics |= {f"policy/{name}": value / seen for name, value in sums.items()}
         if measure and computed:
-            metrics |= mismatch(torch.cat([gap for each in self.ranks.gathered(gaps) for gap in each]))
+            found = torch.cat([gap for each in self.ranks.gathered(gaps) for gap in each])
+            metrics |= mismatch(found) if len(found) else {}
         rate = learning_rate(self.settings, self.updates, updates)
         norm = apply(self.optimizer, rate, self.settings.max_grad_norm, loss) if computed else 0.0
         self.updates += 1
@@ -121,7 +124,7 @@ class PolicyWorker:
         """Write the model in Hugging Face format, adapters merged and beside, and the optimizer's state."""
         export(self.model, folder)
         if adapters := {name: whole(weight.detach()) for name, weight in adapter_parameters(self.model).items()}:
-            self.ranks.first(lambda: save_adapters(self.model, adapters, folder / _ADAPTERS))
+            self.ranks.first(lambda: save_adapters(self.model, adapters, folder / ADAPTERS))
         counts = {"updates": self.updates, "skipped": self.skipped}
         save_state(folder / _STATE, self.optimizer, self.model, self.ranks, own=False, **counts)
 
@@ -132,14 +135,14 @@ class PolicyWorker:
             UserError: The state is missing or damaged.
         """
         if adapter_parameters(self.model):
-            load_adapters(self.model, folder / _ADAPTERS)
+            load_adapters(self.model, folder / ADAPTERS)
         state = load_state(folder / _STATE, self.optimizer, self.model, self.ranks, own=False)
         self.updates, self.skipped = state["updates"], state["skipped"]
 
     def _backward(
         self, micro: list[Sample], algorithm: AlgorithmSettings, divisor: float, sums: dict[str, float]
     ) -> list[Tensor]:
-        """Add a micro batch to the gradient and to `sums`; return log p - log p_old of its tokens, `[A]`."""
+        """Add a micro batch to the gradient and to `sums`; return log p - log p_old of its sampled tokens."""
         packed = self._pack(micro)
         logprobs, entropies = through(self.model, predict, packed, self.temperature, algorithm.entropy > 0)
         tokens = _tokens(micro, logprobs)
@@ -150,6 +153,8 @@ class PolicyWorker:
         with torch.no_grad():
             gap = tokens.old_logprobs - tokens.logprobs
             sums["tokens"] += len(gap)
+            if "guided" in tokens.notes:  # what was shown has no old policy to be far from
+                gap = gap[tokens.notes["guided"] == 0]
             sums["loss"] += float(loss)
             sums["entropy"] += float(entropies.sum())
             sums["kl"] += float(k3(gap).sum())
@@ -162,14 +167,20 @@ class PolicyWorker:
         return []
 
     def _pack(self, samples: Sequence[Sample]) -> Packed:
-        packed = pack([(sample.trajectory.tokens, sample.trajectory.loss_mask) for sample in samples])
-        return packed.to(self.device)
+        return pack_samples(samples).to(self.device)
 
 
-def _prepared(batch: Sequence[Sample], loss: PolicyLoss) -> list[Sample]:
+def _prepared(batch: Sequence[Sample], algorithm: AlgorithmSettings, factors: Tensor, divisor: float) -> list[Sample]:
     """Return the samples with what the loss computes from all tokens of the mini batch."""
+    if not batch:
+        return []
     old, advantages = [sample.old_logprobs for sample in batch], [sample.advantages for sample in batch]
-    return noted(batch, loss.prepare(torch.cat(old), torch.cat(advantages)) if batch else {})
+    notes = algorithm.loss.prepare(torch.cat(old), torch.cat(advantages))
+    if algorithm.supervised.weight:
+        successful = torch.cat([sample.notes["successful"] for sample in batch])
+        spread = factors.repeat_interleave(torch.tensor([sample.trained for sample in batch]))
+        notes["supervised"] = supervised_weights(algorithm.supervised.weight, successful, spread, divisor)
+    return noted(batch, notes)
 
 
 def _tokens(micro: Sequence[Sample], logprobs: Tensor) -> Tokens:

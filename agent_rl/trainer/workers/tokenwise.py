@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from agent_rl.models.packed import fresh_logprobs, pack
-from agent_rl.trainer.batches import Sample
+from agent_rl.models.packed import fresh_logprobs
+from agent_rl.trainer.batches import Sample, pack_samples
 from agent_rl.trainer.ranks import IDLE, Ranks
 from agent_rl.trainer.sharding import through
 
@@ -36,7 +36,6 @@ def logprobs(
     device = ranks.device(model)
 
     def compute(micro: Sequence[Sample]) -> Tensor:
-        packed = pack([(sample.trajectory.tokens, sample.trajectory.loss_mask) for sample in micro])
-        return through(model, fresh_logprobs, packed.to(device), temperature)
+        return through(model, fresh_logprobs, pack_samples(micro).to(device), temperature)
 
     return each_token(compute, ranks, batch, micro_tokens)

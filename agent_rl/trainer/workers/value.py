@@ -8,10 +8,10 @@ from torch import Tensor
 from torch.nn import Linear, Module
 from transformers import PreTrainedModel
 
-from agent_rl.models.packed import Packed, hidden, pack
+from agent_rl.models.packed import Packed, hidden
 from agent_rl.trainer.algorithms import Batch
 from agent_rl.trainer.algorithms.values import ValueSettings, explained_variance, value_loss
-from agent_rl.trainer.batches import Sample, unlearned
+from agent_rl.trainer.batches import Sample, pack_samples, unlearned
 from agent_rl.trainer.optimizer import apply, learning_rate, make_optimizer
 from agent_rl.trainer.ranks import IDLE, Ranks
 from agent_rl.trainer.sharding import prepare, through
@@ -113,8 +113,7 @@ class ValueWorker:
 
     def _values(self, batch: Sequence[Sample]) -> Tensor:
         """Return the value before each trained token, `[A]`, with a gradient."""
-        packed = pack([(sample.trajectory.tokens, sample.trajectory.loss_mask) for sample in batch])
-        return through(self.model, ValueModel.values, packed.to(self.device))[:, 0]
+        return through(self.model, ValueModel.values, pack_samples(batch).to(self.device))[:, 0]
 
 
 def _note(batch: Sequence[Sample], name: str) -> Tensor:

@@ -4,6 +4,8 @@ In each context the policy draws an arm in each of two turns, and a turn is wort
 policy is a table of logits, `[contexts, turns, arms]`; nothing else differs from training.
 """
 
+from collections.abc import Sequence
+
 import torch
 
 from agent_rl.core.trajectory import Group, Origin, Segment, Trajectory, Turn
@@ -29,8 +31,8 @@ def episode(context: int, sample: int, arms: list[int], logprobs: list[float]) -
     return made
 
 
-def roll_out(logits: torch.Tensor, samples: int, generator: torch.Generator) -> list[Group]:
-    """Return a group of episodes of each context."""
+def roll_out(logits: torch.Tensor, samples: int, generator: torch.Generator, beside: Sequence[str] = ()) -> list[Group]:
+    """Return a group of episodes of each context, with a greedy one and one that draws the right arms if wanted."""
     logprobs = logits.detach().log_softmax(-1)
     table = logprobs.tolist()
     groups = []
@@ -39,6 +41,11 @@ def roll_out(logits: torch.Tensor, samples: int, generator: torch.Generator) -> 
         said = [[table[context][t][arm] for t, arm in enumerate(arms)] for arms in drawn.tolist()]
         made = [episode(context, i, arms, said[i]) for i, arms in enumerate(drawn.tolist())]
         groups.append(Group(f"context {context}", made))
+        if "baseline" in beside:
+            best = logprobs[context].argmax(-1).tolist()
+            groups[-1].baseline.append(episode(context, samples, best, [0.0] * TURNS))
+        if "demonstration" in beside:
+            groups[-1].demonstration.append(episode(context, samples + 1, RIGHT[context], [0.0] * TURNS))
     return groups
 
 
@@ -63,12 +70,12 @@ def learn(algorithm: AlgorithmSettings, steps: int = 25, updates: int = 2, seed:
     logits = torch.zeros(CONTEXTS, TURNS, ARMS, dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.Adam([logits], lr=0.1)
     for _ in range(steps):
-        batch = make_batch(roll_out(logits, algorithm.samples, generator))
+        batch = make_batch(roll_out(logits, algorithm.samples, generator, algorithm.beside))
         advantages = algorithm.advantage.advantages(batch)
         sizes, old = batch.lengths, chosen(logits, batch).detach()
         factors, divisor = weights(algorithm.aggregation, sizes, batch.episodes.tolist(), algorithm.aggregation_tokens)
         spread = factors.repeat_interleave(torch.tensor(sizes))
-        notes = batch.notes | algorithm.loss.prepare(old, advantages)
+        notes = batch.notes | {"guided": batch.by_episode(batch.guided)} | algorithm.loss.prepare(old, advantages)
         for _ in range(updates):
             tokens = Tokens(chosen(logits, batch), old, advantages, sizes, notes)
             result = objective(algorithm, tokens, None)

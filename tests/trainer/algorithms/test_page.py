@@ -22,8 +22,11 @@ from agent_rl.trainer.algorithms import (
     AlgorithmSettings,
     aggregation,
     correction,
+    filtration,
     kl,
     overlong,
+    process,
+    supervised,
     values,
 )
 
@@ -99,7 +102,7 @@ def body() -> str:
     lines = ["", "## Presets", "", "| `algorithm=` | |", "| --- | --- |"]
     lines += [f"| `{name}` | {known['description']} |" for name, known in listing()["algorithms"].items()]
     lines += ["", "## What all have", *settings(AlgorithmSettings, "algorithm.")]
-    for module in (aggregation, kl, correction, overlong, values):
+    for module in (aggregation, kl, correction, overlong, filtration, supervised, values, process):
         lines += ["", getdoc(module) or ""]
     for key, (title, registry) in KINDS.items():
         lines += ["", f"## {title}"]

@@ -57,8 +57,8 @@ def test_ranks_reserve_what_they_are_told_and_share_what_they_are_not(monkeypatc
     monkeypatch.setattr("torch.get_num_threads", lambda: 8)
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     for words, bundle, backend in [
-        ([], {"CPU": 8.0, "GPU": 1.0}, "nccl"),
-        (["cluster.ranks=4"], {"CPU": 2.0, "GPU": 1.0}, "nccl"),
+        ([], {"CPU": 8.0, "GPU": 1.0}, "cpu:gloo,cuda:nccl"),
+        (["cluster.ranks=4"], {"CPU": 2.0, "GPU": 1.0}, "cpu:gloo,cuda:nccl"),
         (["cluster.ranks=16", "cluster.gpus_per_rank=0.5"], {"CPU": 1.0, "GPU": 0.5}, "gloo"),
         (["model.device=cpu", "cluster.cpus_per_rank=3"], {"CPU": 3.0}, "gloo"),
     ]:

@@ -18,8 +18,8 @@ from torch import distributed
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from agent_rl.core.errors import UserError
-from agent_rl.core.trajectory import Group
-from agent_rl.models import attention
+from agent_rl.core.trajectory import Group, Origin, Segment
+from agent_rl.models import attention, packed
 from agent_rl.models.loading import load_model
 from agent_rl.models.lora import add_adapters
 from agent_rl.models.scratch import new_model
@@ -36,6 +36,7 @@ from agent_rl.trainer.optimizer import OptimizerSettings
 from agent_rl.trainer.ranks import Ranks
 from agent_rl.trainer.worker_settings import WorkerSettings
 from agent_rl.trainer.workers import AdaptedReference, PolicyWorker, ReferenceWorker, ValueWorker
+from tests.double import in_double
 
 from ..conftest import VOCABULARY, trajectory
 
@@ -45,7 +46,6 @@ LORA = LoraSettings(rank=4, alpha=8)
 WITH_REFERENCE = AlgorithmSettings(
     kl=KlSettings(coefficient=0.1), correction=CorrectionSettings(old="trainer", weights="truncate"), entropy=0.01
 )
-DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
 def model(dtype: str = "float64", tied: bool = True, noise: float = 0.0) -> PreTrainedModel:
@@ -56,7 +56,7 @@ def model(dtype: str = "float64", tied: bool = True, noise: float = 0.0) -> PreT
     made.set_attn_implementation(attention.NAME)
     with torch.no_grad():
         next(made.parameters()).mul_(1 + noise)
-    return made.to(DTYPES[dtype])
+    return in_double(made) if dtype == "float64" else made
 
 
 def step(count: int) -> Batch:
@@ -97,6 +97,21 @@ def clip_with_a_reference(folder: Path) -> Result:
 
 def in_float32(folder: Path) -> Result:
     return learned(policy(model("float32")), AlgorithmSettings(), 7)
+
+
+def shared_prompts_and_logits_in_chunks(folder: Path) -> Result:
+    batch, prompt = step(6), Segment(Origin.PROMPT, tuple(range(40)))
+    for each in batch.trajectories:
+        each.segments[0] = prompt
+    at_once = packed._LOGITS
+    packed._LOGITS = 16 * VOCABULARY
+    try:
+        worker = PolicyWorker(model(), OPTIMIZER, 120, 0.7)
+        noted = annotate(batch, [worker])
+        metrics = updates(worker, AlgorithmSettings(entropy=0.01), noted, 2)
+        return {"metrics": metrics, "weights": weights(worker.model), "notes": noted.notes}
+    finally:
+        packed._LOGITS = at_once
 
 
 def one_sample(folder: Path) -> Result:
@@ -198,6 +213,7 @@ SCENARIOS: dict[str, Callable[[Path], Result]] = {
     for scenario in (
         clip_with_a_reference,
         in_float32,
+        shared_prompts_and_logits_in_chunks,
         one_sample,
         embeddings_of_their_own,
         recomputed,

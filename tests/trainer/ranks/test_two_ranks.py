@@ -17,8 +17,8 @@ from . import scenarios
 from .scenarios import ON_RANKS, SCENARIOS, Result
 
 pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parents[3]
 TOLERANCE = {"in_float32": 1e-5, "saved": 1e-5, "continued": 1e-5}
-LOGGED_ALONE = {"adapters", "adapters_come_back"}
 
 
 @pytest.fixture(scope="module")
@@ -42,11 +42,11 @@ def two(folder: Path, one: dict[str, Result]) -> list[dict[str, Any]]:
     command = [sys.executable, "-m", "tests.trainer.ranks.scenarios"]
     with (folder / "log").open("wb") as log:
         ranks = [
-            subprocess.Popen([*command, str(rank), folder / "two"], env=environment, stdout=log, stderr=log)
+            subprocess.Popen([*command, str(rank), folder / "two"], cwd=ROOT, env=environment, stdout=log, stderr=log)
             for rank in range(2)
         ]
         for rank in ranks:
-            rank.wait(280)
+            rank.wait(600)
     assert [rank.returncode for rank in ranks] == [0, 0], (folder / "log").read_text()
     return [torch.load(folder / "two" / f"{rank}.pt", weights_only=False) for rank in range(2)]
 

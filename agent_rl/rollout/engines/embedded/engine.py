@@ -198,8 +198,9 @@ class EmbeddedEngine:
     def _sample(self, first: int, episodes: list[Episode]) -> None:
         """Sample a token for each of the episodes, which have the rows from `first` on; end turns that are complete."""
         turns = [episode.turn for episode in episodes if episode.turn is not None]
-        for episode, turn, token, logprob in zip(episodes, turns, *self._forward(first, turns), strict=True):
-            finish = turn.record(token, logprob, self.version)
+        drawn = zip(*self._forward(first, turns), strict=True)
+        for episode, turn, (token, logprob, support) in zip(episodes, turns, drawn, strict=True):
+            finish = turn.record(token, logprob, support, self.version)
             if finish is not None:
                 self._finish(episode, finish)
 

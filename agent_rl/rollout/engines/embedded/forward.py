@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
+from agent_rl.core.trajectory import Support
 from agent_rl.rollout.engines.embedded.cache import Extension, RowCache, Shape
 from agent_rl.rollout.engines.embedded.sampling import draw
 from agent_rl.rollout.engines.embedded.turns import Turn
@@ -22,8 +23,8 @@ class Forward:
         self._head = model.get_output_embeddings()
 
     @torch.inference_mode()
-    def __call__(self, first: int, turns: list[Turn]) -> tuple[list[int], list[float]]:
-        """Return a sampled token and its log-probability for each of the turns, which have the rows from `first` on."""
+    def __call__(self, first: int, turns: list[Turn]) -> tuple[list[int], list[float], list[Support | None]]:
+        """Return what `draw` says of a token for each of the turns, which have the rows from `first` on."""
         cache = self.cache
         rows = slice(first, first + len(turns))
         starts = cache.lengths[rows].copy()
@@ -41,7 +42,7 @@ class Forward:
         ).last_hidden_state
         cache.lengths[rows] = starts + counts
         last = hidden[torch.arange(len(new)), torch.from_numpy(counts - 1)]
-        sampled, logprobs = draw(
+        sampled, logprobs, supports = draw(
             self._head(last), [turn.request.sampling for turn in turns], [turn.stream.next() for turn in turns]
         )
-        return sampled.tolist(), logprobs.tolist()
+        return sampled.tolist(), logprobs.tolist(), supports

@@ -69,7 +69,7 @@ class Rows:
         source, shared = (row, own) if own else cache.longest_prefix(tokens, len(self.taken))
         if not own:
             soon = max((_common(np.asarray(o.turn.request.tokens), tokens) for o in joining if o.turn), default=0)
-            if soon > shared and soon >= self._min_shared_prefix:
+            if soon - shared >= self._min_shared_prefix:  # for less, it would hold up all that wait for it in turn
                 return False
         usable = min(shared, len(tokens) - 1)  # the last token is always computed: its logits are needed
         if source != row and usable >= self._min_shared_prefix:

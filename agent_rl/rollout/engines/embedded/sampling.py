@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from agent_rl.core.trajectory import Support
 from agent_rl.rollout.engines.base import Sampling
 
 
@@ -24,7 +25,9 @@ class Stream:
         return self._numbers.pop()
 
 
-def draw(logits: Tensor, samplings: list[Sampling], uniforms: list[float]) -> tuple[Tensor, Tensor]:
+def draw(
+    logits: Tensor, samplings: list[Sampling], uniforms: list[float]
+) -> tuple[Tensor, Tensor, list[Support | None]]:
     """Draw one token per row by inverting the cumulative distribution.
 
     Args:
@@ -33,14 +36,17 @@ def draw(logits: Tensor, samplings: list[Sampling], uniforms: list[float]) -> tu
         uniforms: One number in [0, 1) per row, `[B]`.
 
     Returns:
-        Tokens `[B]` and their log-probabilities `[B]` (nats), before top_p and top_k.
+        Tokens `[B]`, their log-probabilities `[B]` (nats) before top_p and top_k, and what each was drawn from where
+        these left tokens out, `[B]`.
     """
     if any(s.temperature not in (0.0, 1.0) for s in samplings):
         logits = logits / logits.new_tensor([s.temperature or 1.0 for s in samplings])[:, None]
     logprobs = logits.float().log_softmax(-1)
     probabilities = logprobs.exp()
+    cut = [s.temperature > 0 and (s.top_k > 0 or s.top_p < 1.0) for s in samplings]
     if any(s.top_k or s.top_p < 1.0 for s in samplings):
         probabilities = _truncate(probabilities, samplings)
+    supports = [_support(row) if truncated else None for row, truncated in zip(probabilities, cut, strict=True)]
     cumulative = probabilities.cumsum(-1)
     total = cumulative[:, -1:]
     targets = cumulative.new_tensor(uniforms)[:, None] * total
@@ -50,7 +56,12 @@ def draw(logits: Tensor, samplings: list[Sampling], uniforms: list[float]) -> tu
     greedy = [s.temperature == 0.0 for s in samplings]
     if any(greedy):
         tokens = torch.where(torch.tensor(greedy, device=logits.device), logits.argmax(-1), tokens)
-    return tokens, logprobs.gather(1, tokens[:, None])[:, 0]
+    return tokens, logprobs.gather(1, tokens[:, None])[:, 0], supports
+
+
+def _support(probabilities: Tensor) -> Support:
+    """Return the tokens whose probability is above 0, `[V]`."""
+    return Support(tuple(probabilities.nonzero()[:, 0].tolist()), float(probabilities.double().sum().log()))
 
 
 def _truncate(probabilities: Tensor, samplings: list[Sampling]) -> Tensor:

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 
+from agent_rl.core.trajectory import Support
 from agent_rl.rollout.engines.base import Finish, Generation, Request
 from agent_rl.rollout.engines.embedded.sampling import Stream
 
@@ -17,17 +18,20 @@ class Turn:
     tokens: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     versions: list[int] = field(default_factory=list)
+    supports: list[Support] = field(default_factory=list)
 
     def uncomputed(self, start: int) -> list[int]:
         """Return the tokens from position `start` on, asked for and sampled ones alike."""
         known = len(self.request.tokens)
         return self.tokens[start - known :] if start >= known else self.request.tokens[start:] + self.tokens
 
-    def record(self, token: int, logprob: float, version: int) -> Finish | None:
+    def record(self, token: int, logprob: float, support: Support | None, version: int) -> Finish | None:
         """Append what was sampled; return why the turn is complete, None while it is not."""
         self.tokens.append(token)
         self.logprobs.append(logprob)
         self.versions.append(version)
+        if support is not None:
+            self.supports.append(support)
         if token in self.request.stop_tokens:
             return Finish.STOP
         return Finish.LENGTH if len(self.tokens) == self.request.max_new_tokens else None
@@ -47,7 +51,8 @@ class Episode:
         """End the turn in flight, if there is one, with what it has sampled."""
         turn, self.turn = self.turn, None
         if turn is not None and not turn.result.done():
-            turn.result.set_result(Generation(turn.tokens, turn.logprobs, finish, turn.versions))
+            said = Generation(turn.tokens, turn.logprobs, finish, turn.versions, supports=turn.supports)
+            turn.result.set_result(said)
 
     def fail(self, error: Exception) -> None:
         """End the turn in flight, if there is one, with an error."""

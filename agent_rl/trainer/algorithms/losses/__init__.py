@@ -8,10 +8,12 @@ from agent_rl.trainer.algorithms.losses.covariance import covariance
 from agent_rl.trainer.algorithms.losses.gmpo import Gmpo, gmpo
 from agent_rl.trainer.algorithms.losses.gspo import Gspo, gspo
 from agent_rl.trainer.algorithms.losses.kl_cov import KlCov, kl_cov
+from agent_rl.trainer.algorithms.losses.luffy import Luffy, luffy
 from agent_rl.trainer.algorithms.losses.reinforce import Reinforce, reinforce
 from agent_rl.trainer.algorithms.losses.sapo import Sapo, sapo
+from agent_rl.trainer.algorithms.losses.sppo import Sppo, sppo
 
-for _kind in (Cispo, Clip, ClipCov, Gmpo, Gspo, KlCov, Reinforce, Sapo):
+for _kind in (Cispo, Clip, ClipCov, Gmpo, Gspo, KlCov, Luffy, Reinforce, Sapo, Sppo):
     register_loss(_kind.model_fields["name"].default, _kind)
 
 __all__ = [
@@ -21,14 +23,18 @@ __all__ = [
     "Gmpo",
     "Gspo",
     "KlCov",
+    "Luffy",
     "Reinforce",
     "Sapo",
+    "Sppo",
     "cispo",
     "clip",
     "covariance",
     "gmpo",
     "gspo",
     "kl_cov",
+    "luffy",
     "reinforce",
     "sapo",
+    "sppo",
 ]
