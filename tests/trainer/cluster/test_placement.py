@@ -51,6 +51,8 @@ def test_workers_live_together_unless_they_are_set_apart():
         assert dict(pools_of(made, made.cluster)) == pools
     made = config("cluster=ray")
     assert dict(pools_of(made, made.cluster)) == {"policy": ("policy",)}
+    made = config("cluster=ray", "algorithm=prime", "cluster.apart=learners")
+    assert pools_of(made, made.cluster)["learners"] == ("learners",)
 
 
 def test_ranks_reserve_what_they_are_told_and_share_what_they_are_not(monkeypatch):
