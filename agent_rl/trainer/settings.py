@@ -199,7 +199,7 @@ class TrainConfig(Settings):
             return self
         if self.trainer.profile:
             raise ValueError("trainer.profile sees what happens in one process alone; use cluster=inline")
-        there = {"learners": self.value is not None, "reference": "reference" in self.algorithm.needs}
+        there = {"learners": self.has_learners, "reference": "reference" in self.algorithm.needs}
         if unread := [name for name in self.cluster.apart if not there[name]]:
             raise ValueError(f"cluster.apart={unread[0]} has no effect with algorithm={self.algorithm.name}")
         if self.lora is not None and "reference" in self.cluster.apart:
@@ -210,6 +210,11 @@ class TrainConfig(Settings):
         if gpus is not None and (gpus > 0) == (device == "cpu") and device != "auto":
             raise ValueError(f"cluster.gpus_per_rank={gpus:g} does not go with model.device={device}")
         return self
+
+    @property
+    def has_learners(self) -> bool:
+        """Whether workers beside the policy learn."""
+        return self.value is not None or self.process is not None
 
     @property
     def policy_waits(self) -> int:

@@ -54,7 +54,7 @@ def shape_of(config: TrainConfig, settings: RaySettings) -> Shape:
 
 def pools_of(config: TrainConfig, settings: RaySettings) -> Mapping[str, tuple[str, ...]]:
     """Return the pools by name, each with the kinds of workers that live in it; that of the policy comes first."""
-    beside = (("learners", config.value is not None), ("reference", "reference" in config.algorithm.needs))
+    beside = (("learners", config.has_learners), ("reference", "reference" in config.algorithm.needs))
     there = [kind for kind, needed in beside if needed]
     together = ("policy", *(kind for kind in there if kind not in settings.apart))
     return {"policy": together} | {kind: (kind,) for kind in there if kind in settings.apart}

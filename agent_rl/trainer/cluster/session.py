@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -17,6 +18,7 @@ from agent_rl.core.outcome import told
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _SILENT = {"logging_level": "critical", "log_to_driver": False}  # what goes wrong is raised besides
+_ANSWER_SECONDS = 20.0
 _STARTS = 2  # Ray gives a start 30 s and not more, however busy the machine is
 
 
@@ -62,7 +64,10 @@ def _imported() -> Any:
 
 
 def _connect(ray: Any, address: str) -> None:
+    host, colon, port = address.rpartition(":")
     try:
+        if colon and port.isdecimal():  # Ray would try for minutes
+            socket.create_connection((host, int(port)), _ANSWER_SECONDS).close()
         with _later():
             ray.init(address=address, **_SILENT)
     except Exception as error:  # Ray raises several types

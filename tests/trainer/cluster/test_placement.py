@@ -1,6 +1,7 @@
 """What is said of the cluster before anything is started: settings, who lives with whom, the plan."""
 
 import re
+import socket
 import sys
 
 import pytest
@@ -50,6 +51,8 @@ def test_workers_live_together_unless_they_are_set_apart():
         assert dict(pools_of(made, made.cluster)) == pools
     made = config("cluster=ray")
     assert dict(pools_of(made, made.cluster)) == {"policy": ("policy",)}
+    made = config("cluster=ray", "algorithm=prime", "cluster.apart=learners")
+    assert pools_of(made, made.cluster)["learners"] == ("learners",)
 
 
 def test_ranks_reserve_what_they_are_told_and_share_what_they_are_not(monkeypatch):
@@ -80,6 +83,16 @@ def test_without_ray_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UserError, match=r"pip install 'agent-rl\[ray\]'"), open_cluster(config("cluster=ray")):
         pass
+
+
+def test_an_address_where_nobody_listens_is_said_at_once():
+    pytest.importorskip("ray")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        said = re.escape(f"there is no Ray cluster at {address}: ConnectionRefusedError")
+        with pytest.raises(UserError, match=said), open_cluster(config("cluster=ray", f"cluster.address={address}")):
+            pass
 
 
 def test_a_run_outlives_as_many_deaths_as_it_may(caplog):
