@@ -19,7 +19,7 @@ from agent_rl.core.errors import UserError
 COMMANDS = {
     "train": "train a policy by reinforcement learning",
     "eval": "measure a model on an environment",
-    "sft": "train a model on an environment's demonstrations",
+    "sft": "train a model on demonstrations, conversations or good trajectories",
     "export": "write the model of a run as others load it",
     "check": "prove an environment without a model",
     "serve": "serve passages or a sandbox to many runs, over HTTP",

@@ -18,14 +18,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train on demonstrations."""
-    from agent_rl.trainer.sft import train_on_demonstrations
+    """Train on demonstrations, conversations or trajectories."""
+    from agent_rl.trainer.sft import train_supervised
 
     config = validate(SftConfig, compose("sft", arguments.words))
-    folder = create_run(config.out, f"sft-{config.env.label}", config, ["agent-rl", *sys.argv[1:]])
+    folder = create_run(config.out, f"sft-{config.label}", config, ["agent-rl", *sys.argv[1:]])
     with Console() as console:
-        checkpoint = train_on_demonstrations(config, folder, make_tracker("jsonl", folder, "agent_rl"), console)
-    print(f"trained {config.sft.steps} steps; the model is in {checkpoint}")
+        checkpoint = train_supervised(config, folder, make_tracker("jsonl", folder, "agent_rl"), console)
+    print(f"trained {int(checkpoint.name.removeprefix('step_'))} steps; the model is in {checkpoint}")
     env = environment_words(config.env.model_dump(mode="json"))
     print(f"next: agent-rl eval {env} model={folder.path}")
     return 0

@@ -1,7 +1,8 @@
-"""Supervised training on an environment's demonstrations, with the masks that reinforcement learning uses."""
+"""Supervised training on demonstrations, conversations and trajectories, with the masks of reinforcement learning."""
 
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
@@ -10,7 +11,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from agent_rl.core.errors import UserError
 from agent_rl.core.manifest import seal
 from agent_rl.core.seeds import derive
-from agent_rl.envs.base import AgentEnv, Demonstration
+from agent_rl.envs.base import AgentEnv
 from agent_rl.models import attention
 from agent_rl.models.loading import device_of, load_model
 from agent_rl.models.packed import pack, predict
@@ -22,36 +23,35 @@ from agent_rl.tracking.run_folder import RunFolder
 from agent_rl.trainer.checkpoints import commit_checkpoint
 from agent_rl.trainer.optimizer import apply, learning_rate, make_optimizer
 from agent_rl.trainer.settings import SftConfig
+from agent_rl.trainer.sft_data import Demonstrations, Example, Examples, Source, read_data
 
 _TOKENIZER_TEXTS = 3000
 
 
-def train_on_demonstrations(config: SftConfig, folder: RunFolder, tracker: Tracker, console: Console) -> Path:
+def train_supervised(config: SftConfig, folder: RunFolder, tracker: Tracker, console: Console) -> Path:
     """Train, and return the checkpoint in Hugging Face format that was left in the run folder.
 
     Raises:
-        UserError: The environment has no demonstrations, or a step's gradient is not finite.
+        UserError: There is nothing to learn from, or a step's gradient is not finite.
     """
     env = config.env.build()
     model, tokenizer = _beginning(config, env)
-    renderer = Renderer(tokenizer, config.renderer)
+    source = _source(config, env, model, Renderer(tokenizer, config.renderer), console)
     optimizer = make_optimizer(list(model.parameters()), config.optimizer)
-    begun, tokens, steps = time.perf_counter(), 0, config.sft.steps
+    begun, tokens, steps = time.perf_counter(), 0, source.steps
     model.train()
     for step in range(steps):
-        demonstrations = [env.demonstrate(_stream(config, step, i)) for i in range(config.sft.batch)]
-        packed = pack([sequence(demonstration, renderer) for demonstration in demonstrations]).to(model.device)
-        loss = -predict(model, packed).logprobs.mean()
-        loss.backward()
+        examples = source.batch(step)
+        loss, computed = _backward(model, examples, config.sft.micro_tokens)
         rate = learning_rate(config.optimizer, step, steps)
         norm = apply(optimizer, rate, config.optimizer.max_grad_norm)
         if norm is None:
             raise UserError(f"the gradient of step {step + 1} is not finite; try a lower optimizer.lr")
-        tokens += packed.tokens.numel()
+        tokens += computed
         if (step + 1) % config.sft.log_every == 0 or step + 1 == steps:
             seconds = time.perf_counter() - begun
             metrics = {
-                "sft/loss": loss.item(),
+                "sft/loss": loss,
                 "policy/grad_norm": norm,
                 "policy/lr": rate,
                 "progress/tokens": float(tokens),
@@ -62,21 +62,43 @@ def train_on_demonstrations(config: SftConfig, folder: RunFolder, tracker: Track
     return _save(model, tokenizer, folder, steps)
 
 
-def sequence(demonstration: Demonstration, renderer: Renderer) -> tuple[list[int], list[bool]]:
-    """Return the tokens of a conversation and the mask that is true at what the assistant says."""
-    messages = demonstration.messages
-    first = next(i for i, message in enumerate(messages) if message["role"] == "assistant")
-    tokens = renderer.prompt(messages[:first], demonstration.tools)
-    mask = [False] * len(tokens)
-    at = first
-    while at < len(messages):
-        action = renderer.action(messages[at], tokens)
-        end = next((i for i in range(at + 1, len(messages)) if messages[i]["role"] == "assistant"), len(messages))
-        observation = renderer.observation(messages[at + 1 : end], action[-1]) if end > at + 1 else []
-        tokens += action + observation
-        mask += [True] * len(action) + [False] * len(observation)
-        at = end
-    return tokens, mask
+def _backward(model: PreTrainedModel, examples: Sequence[Example], micro_tokens: int) -> tuple[float, int]:
+    """Add the gradient of the mean loss over the trained tokens of a batch.
+
+    Returns:
+        That mean (nats), and how many tokens were computed; what examples share at their beginning counts once.
+    """
+    total = sum(sum(mask) for _, mask in examples)
+    mean, computed = 0.0, 0
+    for micro in _micro_batches(examples, micro_tokens):
+        packed = pack(micro).to(model.device)
+        loss = -predict(model, packed).logprobs.mean() * (len(packed.targets) / total)
+        loss.backward()
+        mean += loss.item()
+        computed += packed.tokens.numel()
+    return mean, computed
+
+
+def _micro_batches(examples: Sequence[Example], tokens: int) -> list[list[Example]]:
+    """Cut a batch into runs of at most `tokens` tokens; a longer example is a run of its own."""
+    runs: list[list[Example]] = []
+    room = 0
+    for example in examples:
+        size = len(example[0])
+        if size > room or not runs:
+            runs.append([])
+            room = tokens
+        runs[-1].append(example)
+        room -= size
+    return runs
+
+
+def _source(config: SftConfig, env: AgentEnv, model: PreTrainedModel, renderer: Renderer, console: Console) -> Source:
+    if config.sft.data is None:
+        return Demonstrations(config, env, renderer)
+    read = read_data(config, renderer, model.config.get_text_config().max_position_embeddings)
+    console.line(f"{config.sft.data}: {read}")
+    return Examples(read.examples, config)
 
 
 def _beginning(config: SftConfig, env: AgentEnv) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
@@ -98,7 +120,3 @@ def _save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Ru
     tokenizer.save_pretrained(work)
     seal(work)
     return commit_checkpoint(work, keep=1)
-
-
-def _stream(config: SftConfig, step: int, number: int) -> Random:
-    return Random(derive(config.seed, "sft", step, number))

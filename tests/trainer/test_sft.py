@@ -9,7 +9,7 @@ from agent_rl.cli.main import main
 from agent_rl.envs import Demonstration
 from agent_rl.envs.registration import make
 from agent_rl.tracking.jsonl import read_metrics
-from agent_rl.trainer.sft import sequence
+from agent_rl.trainer.conversations import sequence
 
 SMALL = ("sft.from_scratch=true", "sft.layers=2", "sft.width=64")
 
