@@ -1,7 +1,7 @@
 """Conversations as supervised training sees them: read from a file's rows, rendered with the masks of rollouts."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
 from agent_rl.clients.openai_messages import read_message
 from agent_rl.core.message import Message
@@ -81,11 +81,10 @@ def _message(raw: Any, number: int) -> Message:
         if not (message["content"] or message.get("tool_calls")):
             raise ValueError(f"message {number} says nothing")
         return message
-    heard: Any = {key: said[key] for key in _HEARD if key in said}
+    heard: dict[str, Any] = {key: said[key] for key in _HEARD if key in said}
     if not _CHAT.contains([heard]):
         raise ValueError(f"message {number} is none: it needs role (system, user, assistant or tool) and content")
-    message = heard
-    return message
+    return cast(Message, heard)
 
 
 def _without_nulls(value: Any) -> Any:
