@@ -20,6 +20,7 @@ COMMANDS = {
     "train": "train a policy by reinforcement learning",
     "eval": "measure a model on an environment",
     "sft": "train a model on demonstrations, conversations or good trajectories",
+    "plan": "say what memory and time a training needs, without starting it",
     "export": "write the model of a run as others load it",
     "check": "prove an environment without a model",
     "serve": "serve passages or a sandbox to many runs, over HTTP",

@@ -1,21 +1,16 @@
-"""`--dry-run`: the arithmetic of a run in words, before anything is loaded."""
+"""`--dry-run` and `agent-rl plan`: the arithmetic of a run in words and figures, before anything is loaded."""
 
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
 
-import torch
-from transformers import AutoModelForCausalLM, PretrainedConfig
-
-from agent_rl.models.loading import load_config, load_skeleton
-from agent_rl.models.lora import add_adapters
-from agent_rl.models.settings import ModelSettings
-from agent_rl.models.weights import adapter_parameters
 from agent_rl.rollout.engines.build import check_limits
 from agent_rl.rollout.engines.embedded.settings import EmbeddedSettings
 from agent_rl.trainer.cluster.placement import pools_of, shape_of
 from agent_rl.trainer.cluster.settings import RaySettings
+from agent_rl.trainer.durations import assumptions, measure_speed, seconds
+from agent_rl.trainer.memory import LIBRARIES_MB, Device, devices, helpful, sizes, too_much
 from agent_rl.trainer.settings import TrainConfig
-
-_MB = 2**20
 
 
 def explain(config: TrainConfig) -> Iterator[str]:
@@ -85,65 +80,84 @@ def _ahead(config: TrainConfig) -> Iterator[str]:
 
 
 def _memory(config: TrainConfig) -> Iterator[str]:
-    model, parameters, _ = _shape(config.model)
-    size = 4 if config.model.dtype == "float32" else 2
-    # Seen on small models: per token and layer some 16 activations of the hidden size and 5 of the inner one are kept.
-    layer, layers = 16 * model.hidden_size + 5 * model.intermediate_size, model.num_hidden_layers
-    kept = layer + layers * model.hidden_size if config.worker.recompute else layers * layer
-    activations = config.trainer.micro_tokens * kept * size
-    weights, trained = parameters * size, _trained(config, parameters)
-    held = "reference" in config.algorithm.needs and config.lora is None
-    reference = f"those of the reference {weights / _MB:.0f} MB, " if held else ""
-    adapters = f" and {trained / 1e6:.2f} million in adapters" if config.lora is not None else ""
-    yield (
-        f"Memory: {parameters / 1e6:.2f} million parameters{adapters}: weights {weights / _MB:.0f} MB, {reference}"
-        f"gradients and optimizer {3 * trained * size / _MB:.0f} MB, {_value(config, size)}"
-        f"{_process(config, parameters * size)}"
-        f"{_engine(config, model, size, weights)}, activations of a micro batch about {activations / _MB:.0f} MB; "
-        "beside that the Python libraries, about 600 MB."
-    )
-
-
-def _shape(settings: ModelSettings) -> tuple[PretrainedConfig, int, int]:
-    """Return the configuration of a model, its parameters, and those of its decoder alone."""
-    model = load_config(settings)
-    with torch.device("meta"):
-        made = AutoModelForCausalLM.from_config(model)
-    return model, *(sum(p.numel() for p in part.parameters()) for part in (made, made.get_decoder()))
-
-
-def _trained(config: TrainConfig, parameters: int) -> int:
-    """Return how many parameters of the policy learn; it has `parameters` without adapters."""
-    if config.lora is None:
-        return parameters
-    model = load_skeleton(config.model)
-    add_adapters(model, config.lora, 0)
-    return sum(parameter.numel() for parameter in adapter_parameters(model).values())
-
-
-def _value(config: TrainConfig, size: int) -> str:
-    """Return what the value model needs, where there is one."""
-    if config.value is None:
-        return ""
-    parameters = _shape(config.model.model_copy(update={"path": config.value.model or config.model.path}))[2]
-    return f"the value model with its gradients and optimizer {4 * parameters * size / _MB:.0f} MB, "
-
-
-def _process(config: TrainConfig, weights: int) -> str:
-    """Return what the process reward model needs, where there is one; it is as large as the policy."""
-    if config.process is None:
-        return ""
-    return f"the process reward model with its gradients and optimizer {4 * weights / _MB:.0f} MB, "
-
-
-def _engine(config: TrainConfig, model: PretrainedConfig, size: int, weights: int) -> str:
-    """Return what the engine needs in this process."""
+    policy = sizes(config.model, config.lora)
+    adapters = f" and {policy.trained / 1e6:.2f} million in adapters" if config.lora is not None else ""
+    found = devices(config)
+    for device in found:
+        each = f"each of {device.count}: " if device.count > 1 else ""
+        parts = ", ".join(f"{name} {size:.0f} MB" for name, size in device.parts.items())
+        yield (
+            f"Memory: {policy.parameters / 1e6:.2f} million parameters{adapters}; {device.name}, {each}{parts}, "
+            f"together {device.total:.0f} MB; beside that the Python libraries, about {LIBRARIES_MB} MB."
+        )
     if not isinstance(config.engine, EmbeddedSettings):
-        return "key-value cache in the servers"
-    own = config.rollout.mode == "async" or isinstance(config.cluster, RaySettings)
-    width = getattr(model, "head_dim", None) or model.hidden_size // model.num_attention_heads
-    row = 2 * model.num_hidden_layers * model.num_key_value_heads * width * size
-    cache = config.engine.rows * min(config.rollout.limits.episode_tokens, model.max_position_embeddings) * row
-    return f"key-value cache {cache / _MB:.0f} MB" + (
-        f" and weights of the engine's own {weights / _MB:.0f} MB" if own else ""
+        yield "The servers have weights and a key-value cache of their own."
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `agent-rl plan` says.
+
+    Attributes:
+        sentences: The arithmetic of the run and the memory that it needs, as in `explain`.
+        parameters: Of the policy's model.
+        devices: The memory of each device by part.
+        lacking: A sentence for each device that has too little.
+        helpful: Settings that save memory, the megabytes that each saves, and whether it suffices alone.
+        seconds: That the arithmetic of each phase of a step takes.
+        assumptions: Of the seconds.
+    """
+
+    sentences: list[str]
+    parameters: int
+    devices: list[Device]
+    lacking: list[str]
+    helpful: list[tuple[str, float, bool]]
+    seconds: dict[str, float]
+    assumptions: list[str]
+
+    def lines(self) -> Iterator[str]:
+        """Yield all of it for people."""
+        yield from self.sentences
+        yield from (f"It does not fit: {sentence}." for sentence in self.lacking)
+        for setting, saved, suffices in self.helpful:
+            alone = "; with it alone the run fits" if suffices and self.lacking else ""
+            yield f"{setting} saves {saved:.0f} MB{alone}."
+        steps = ", ".join(f"{phase} {seconds:.1f} s" for phase, seconds in self.seconds.items())
+        yield f"The arithmetic of a step takes about: {steps}. Assumed: {'; '.join(self.assumptions)}."
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the figures as JSON-ready values."""
+        shown = [asdict(device) | {"total": device.total} for device in self.devices]
+        return {
+            "fits": not self.lacking,
+            "parameters": self.parameters,
+            "devices_mb": shown,
+            "lacking": self.lacking,
+            "helpful": [{"setting": name, "saves_mb": mb, "fits": suffices} for name, mb, suffices in self.helpful],
+            "seconds": self.seconds,
+            "assumptions": self.assumptions,
+        }
+
+
+def make_plan(config: TrainConfig, available_mb: float | None = None) -> Plan:
+    """Return the plan of a run; nothing is loaded or started, but the speed of this machine is measured.
+
+    Args:
+        config: The run.
+        available_mb: Memory of each device; by default what those of this machine have.
+
+    Raises:
+        UserError: As `explain`.
+    """
+    sentences = list(explain(config))
+    policy, found, speed = sizes(config.model, config.lora), devices(config), measure_speed(config)
+    return Plan(
+        sentences=sentences,
+        parameters=policy.parameters,
+        devices=found,
+        lacking=too_much(found, config, available_mb),
+        helpful=helpful(config, available_mb),
+        seconds=seconds(config, policy, speed),
+        assumptions=assumptions(config, speed),
     )

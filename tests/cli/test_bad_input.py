@@ -331,9 +331,9 @@ def test_a_dry_run_counts_no_more_tasks_than_there_are_and_refuses_what_cannot_b
         (("rollout.mode=oversample",), "24 groups in flight; 16 suffice, the others are carried over."),
         (("rollout.mode=oversample", "rollout.leftover=abort"), "16 suffice, the others are begun anew."),
         (("rollout.mode=async",), "At most 48 groups have been begun"),
-        (("rollout.mode=async",), "and weights of the engine's own"),
+        (("rollout.mode=async",), "weights of the engine 3 MB"),
         (("rollout.mode=async", "rollout.concurrency=64"), "At most 48 groups"),  # no engine waits for episodes there
-        (("algorithm=ppo",), "the value model with its gradients and optimizer 13 MB"),
+        (("algorithm=ppo",), "weights of the value model 3 MB, optimizer of the value model 7 MB"),
         (("algorithm=ppo", "value.warmup=2"), "60 optimizer steps; in the first 2 steps the value model alone learns."),
     ],
 )

@@ -76,7 +76,7 @@ def test_the_plan_says_who_lives_where(capsys):
     two = "2 ranks (placed by pack, meeting over gloo), each with 3 CPU"
     assert f"Actors of a Ray cluster of the run's own, 'policy': {two}, for policy and learners." in said
     assert f"Actors of a Ray cluster of the run's own, 'reference': {two}, for reference." in said
-    assert "weights of the engine's own" in said
+    assert "this process, weights of the engine 3 MB" in said
 
 
 def test_without_ray_the_error_says_what_to_install(monkeypatch):
