@@ -48,11 +48,8 @@ def shipped(registry: Registry[type[Any]]) -> dict[str, dict[str, type[BaseModel
     return found
 
 
-def test_file(module: str) -> Path:
+def where_proved(module: str) -> Path:
     return Path(__file__).parent / f"test_{module.rpartition('.')[2]}.py"
-
-
-test_file.__test__ = False  # type: ignore[attr-defined]
 
 
 def settings(kind: type[BaseModel], prefix: str) -> list[str]:
@@ -91,7 +88,7 @@ def entry(key: str, module: str, kinds: dict[str, type[BaseModel]]) -> Iterator[
             yield from ["", f"`{name}`: {(kind.__doc__ or '').strip().splitlines()[0]}"]
         yield from settings(kind, f"algorithm.{key}.")
     code = f"{module.replace('.', '/')}.py"
-    proof = test_file(module).relative_to(ROOT)
+    proof = where_proved(module).relative_to(ROOT)
     links = [f"[{path}](../{path})" for path in (code, proof)]
     chosen = [f"`{preset}`" for name in kinds for preset in presets_with(key, name)]
     yield from ["", f"{links[0]}, proved in {links[1]}; presets: {', '.join(chosen) or 'none'}"]
@@ -122,7 +119,7 @@ def test_every_file_states_formula_and_paper_and_is_proved_by_a_test(key):
     for module in shipped(KINDS[key][1]):
         text = getdoc(modules[module]) or ""
         assert "\n    " in text and ("arXiv:" in text or "https://" in text), module
-        assert test_file(module).is_file(), module
+        assert where_proved(module).is_file(), module
 
 
 def test_the_page_says_what_the_files_say():
