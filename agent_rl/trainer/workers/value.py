@@ -1,7 +1,6 @@
 """The value worker: a model that says, before each sampled token, what reward is still to come."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -12,14 +11,11 @@ from agent_rl.models.packed import Packed, hidden
 from agent_rl.trainer.algorithms import Batch
 from agent_rl.trainer.algorithms.values import ValueSettings, explained_variance, value_loss
 from agent_rl.trainer.batches import Sample, pack_samples, unlearned
-from agent_rl.trainer.optimizer import apply, learning_rate, make_optimizer
-from agent_rl.trainer.ranks import IDLE, Ranks
-from agent_rl.trainer.sharding import prepare, through
-from agent_rl.trainer.states import load_state, save_state
+from agent_rl.trainer.ranks import IDLE
+from agent_rl.trainer.sharding import through
 from agent_rl.trainer.worker_settings import WorkerSettings
+from agent_rl.trainer.workers.beside import BesideWorker
 from agent_rl.trainer.workers.tokenwise import each_token
-
-_STATE = "value.pt"
 
 
 class ValueModel(Module):
@@ -40,26 +36,22 @@ class ValueModel(Module):
         return values
 
 
-class ValueWorker:
+class ValueWorker(BesideWorker):
     """Notes `values`, and learns `returns`.
 
     The head begins at zero: every value is 0 then, so that the first advantages are the returns themselves, without the
     noise of a random head, and nothing random is needed for a run to be the same again.
     """
 
+    name = "value"
+
     def __init__(
         self, model: PreTrainedModel, settings: ValueSettings, micro_tokens: int, held: WorkerSettings | None = None
     ) -> None:
         """Train the decoder of `model` and a head with micro batches of at most `micro_tokens` tokens."""
-        self.ranks = Ranks.here()
-        self.device = self.ranks.device(model)
         self.model = ValueModel(model)
-        prepare(self.model, held or WorkerSettings(), self.ranks, exact=[self.model.head])
         self.settings = settings
-        self.micro_tokens = micro_tokens
-        self.optimizer = make_optimizer(list(self.model.parameters()), settings.optimizer)
-        self.updates = 0
-        self.skipped = 0
+        self._hold(self.model, settings.optimizer, micro_tokens, held, exact=[self.model.head])
 
     def annotate(self, batch: Batch) -> Batch:
         """Return the batch with the note `values`: the value before each trained token, `[A]`, float64."""
@@ -85,31 +77,9 @@ class ValueWorker:
             part.backward()
             loss += float(part.detach())
         loss = self.ranks.totals({"loss": loss})["loss"]
-        rate = learning_rate(self.settings.optimizer, self.updates, updates)
-        norm = apply(self.optimizer, rate, self.settings.optimizer.max_grad_norm, loss)
-        self.updates += 1
-        self.skipped += norm is None
+        metrics = self._apply(loss, updates)
         explained = explained_variance(_note(batch, "values"), _note(batch, "returns"))
-        return {
-            "value/loss": loss,
-            "value/lr": rate,
-            "value/grad_norm": norm or 0.0,
-            "value/skipped_updates": float(norm is None),
-        } | ({} if explained is None else {"value/explained_variance": explained})
-
-    def save(self, folder: Path) -> None:
-        """Write the model and the optimizer's state into `folder`."""
-        counts = {"updates": self.updates, "skipped": self.skipped}
-        save_state(folder / _STATE, self.optimizer, self.model, self.ranks, own=True, **counts)
-
-    def load(self, folder: Path) -> None:
-        """Restore what was saved.
-
-        Raises:
-            UserError: It is missing or damaged.
-        """
-        state = load_state(folder / _STATE, self.optimizer, self.model, self.ranks, own=True)
-        self.updates, self.skipped = state["updates"], state["skipped"]
+        return metrics | ({} if explained is None else {"value/explained_variance": explained})
 
     def _values(self, batch: Sequence[Sample]) -> Tensor:
         """Return the value before each trained token, `[A]`, with a gradient."""
