@@ -1,11 +1,12 @@
 """Measuring one model as `agent-rl eval` does."""
 
-import tempfile
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from agent_rl.evaluation.harness import Evaluation, evaluate
+from agent_rl.evaluation.figures import Prices
+from agent_rl.evaluation.folder import EvaluationFolder
+from agent_rl.evaluation.harness import measure
+from agent_rl.evaluation.results import Results, Subject
 from agent_rl.evaluation.settings import EvalConfig
 from agent_rl.rollout.agents import ChatAgent, MakeAgent, TokenAgent
 from agent_rl.rollout.engines.base import Host
@@ -13,27 +14,46 @@ from agent_rl.rollout.engines.openai.engine import OpenAIEngine
 from agent_rl.rollout.engines.openai.settings import OpenAISettings
 from agent_rl.rollout.manager import RolloutManager
 from agent_rl.rollout.settings import PlaySettings
-from agent_rl.rollout.store import write_trajectories
 from agent_rl.tools.sandbox.current import using
 from agent_rl.tools.settings import shared
 from agent_rl.tracking.console import Console
 
 
-def evaluate_model(config: EvalConfig, console: Console) -> Iterator[tuple[str, Evaluation]]:
-    """Yield each mode with what was measured; the trajectories go into `config.out` when it is given."""
+def evaluate_model(config: EvalConfig, folder: EvaluationFolder, console: Console) -> Results:
+    """Measure what `config` names, and record it in `folder`; what is kept there already is not played again."""
     env = config.env.build()
-    with shared(config.tools), using(config.sandbox), tempfile.TemporaryDirectory(prefix="agent_rl_") as scratch:
-        engine, make_agent = _speakers(config, Path(config.out or scratch))
+    with shared(config.tools), using(config.sandbox):
+        console.phase("load")
+        engine, make_agent = _speakers(config, folder.path)
         rollouts = RolloutManager(engine, make_agent, config.env.build, _playing(config))
+        console.phase("evaluate")
         try:
-            for mode in config.modes:
-                console.phase("evaluate")
-                result = evaluate(rollouts, env, config, mode, config.seed, console.progress)
-                if config.out:
-                    write_trajectories(Path(config.out) / f"{mode}.jsonl.zst", result.trajectories)
-                yield mode, result
+            return measure(
+                rollouts,
+                env,
+                subject(config),
+                config.tasks,
+                folder,
+                sampling=config.sampling,
+                prices=_prices(config),
+                resumable=True,
+                progress=console.progress,
+            )
         finally:
             rollouts.close()
+
+
+def subject(config: EvalConfig) -> Subject:
+    """Return what is measured, and how."""
+    return Subject(
+        env=config.env.name,
+        model=config.measured,
+        split=config.split,
+        n=config.n,
+        temperature=config.temperature,
+        seed=config.seed,
+        success_at=config.success_at,
+    )
 
 
 def _speakers(config: EvalConfig, folder: Path) -> tuple[Host, MakeAgent]:
@@ -59,3 +79,11 @@ def _playing(config: EvalConfig) -> PlaySettings:
         return config.rollout
     most = min(config.rollout.concurrency, config.engine.concurrency)
     return config.rollout.model_copy(update={"concurrency": most})
+
+
+def _prices(config: EvalConfig) -> Prices | None:
+    """Return what the model's tokens cost, where that was told."""
+    engine = config.engine
+    if not isinstance(engine, OpenAISettings) or engine.price_input is None or engine.price_output is None:
+        return None
+    return Prices(engine.price_input, engine.price_output)

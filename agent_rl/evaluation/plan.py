@@ -22,8 +22,8 @@ def explain(config: EvalConfig) -> Iterator[str]:
     tasks = min(there, config.tasks)
     yield f"Tasks: {there} in {config.split}."
     yield (
-        f"Evaluation: {tasks} tasks x {config.samples} samples = {tasks * config.samples} episodes, "
-        f"{' and '.join(config.modes)}."
+        f"Evaluation: {tasks} tasks x {config.n} samples = {tasks * config.n} episodes at temperature "
+        f"{config.temperature:g}."
     )
     yield (
         f"An episode has at most {limits.turns} turns of {limits.turn_tokens} sampled tokens and "
