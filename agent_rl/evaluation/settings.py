@@ -10,6 +10,7 @@ from agent_rl.models.settings import ModelSettings
 from agent_rl.rollout.engines.base import Sampling
 from agent_rl.rollout.engines.embedded.settings import EmbeddedSettings
 from agent_rl.rollout.engines.openai.settings import OpenAISettings
+from agent_rl.rollout.engines.scripted import ScriptedSettings
 from agent_rl.rollout.engines.sglang.settings import SglangSettings
 from agent_rl.rollout.renderer import RendererSettings
 from agent_rl.rollout.settings import PlaySettings
@@ -55,10 +56,12 @@ class EvalConfig(Measure):
     """Draw from this many most likely tokens; 0 from all."""
     env: EnvSection = EnvSection()
     """The environment and its settings."""
-    engine: EmbeddedSettings | SglangSettings | OpenAISettings = Field(default=EmbeddedSettings(), discriminator="name")
+    engine: EmbeddedSettings | SglangSettings | OpenAISettings | ScriptedSettings = Field(
+        default=EmbeddedSettings(), discriminator="name"
+    )
     """What generates."""
     model: ModelSettings | None = ModelSettings()
-    """What is measured; with engine=openai it is `engine.model` instead."""
+    """What is measured; with engine=openai it is `engine.model` instead, with engine=scripted nothing of ours."""
     renderer: RendererSettings = RendererSettings()
     """How messages become tokens."""
     rollout: PlaySettings = PlaySettings()
@@ -77,8 +80,7 @@ class EvalConfig(Measure):
         """What the user calls the model that is measured."""
         if isinstance(self.engine, OpenAISettings):
             return self.engine.model
-        assert self.model is not None  # only a hosted model has none
-        return self.model.path
+        return self.engine.name if self.model is None else self.model.path
 
     @property
     def sampling(self) -> Sampling:
@@ -97,13 +99,14 @@ class EvalConfig(Measure):
     @model_validator(mode="before")
     @classmethod
     def _one_model(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """Have no model of ours beside a hosted one, and refuse one that is given."""
+        """Have no model of ours beside a hosted one or a script, and refuse one that is given."""
         engine = values.get("engine")
         name = engine.get("name") if isinstance(engine, dict) else getattr(engine, "name", None)
-        if name != "openai":
+        if name not in ("openai", "scripted"):
             return values
         if values.get("model") is not None:
-            raise ValueError("model= names a model on this machine; with engine=openai give engine.model= alone")
+            instead = "give engine.model= alone" if name == "openai" else "there is none"
+            raise ValueError(f"model= names a model on this machine; with engine={name} {instead}")
         return values | {"model": None}
 
     @model_validator(mode="after")
@@ -114,9 +117,9 @@ class EvalConfig(Measure):
 
     @model_validator(mode="after")
     def _renders(self) -> "EvalConfig":
-        """Refuse settings of a renderer that a hosted model does not have."""
-        if isinstance(self.engine, OpenAISettings) and self.renderer != RendererSettings():
-            raise ValueError("renderer has no effect with engine=openai")
+        """Refuse settings of a renderer where none is used."""
+        if isinstance(self.engine, OpenAISettings | ScriptedSettings) and self.renderer != RendererSettings():
+            raise ValueError(f"renderer has no effect with engine={self.engine.name}")
         return self
 
 

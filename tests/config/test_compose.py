@@ -47,6 +47,8 @@ def test_every_preset_of_every_group_is_valid():
         for name in presets(group):
             if (group, name) == ("engine", "openai"):
                 validate(EvalConfig, compose("eval", ["engine=openai", "engine.model=m"]))
+            elif (group, name) == ("engine", "scripted"):
+                validate(EvalConfig, compose("eval", ["engine=scripted"]))
             elif group == "suite":
                 for words in combinations([], name).values():
                     validate(EvalConfig, compose("eval", words))
