@@ -109,6 +109,24 @@ def stored_lines(path: Path) -> Iterator[bytes]:
         yield from lines
 
 
+def stored_line(path: Path, number: int) -> bytes:
+    """Return one of the lines that `stored_lines` yields, by its place; those before it are not taken apart.
+
+    Raises:
+        IndexError: There are not so many.
+        zstandard.ZstdError: The file is damaged.
+    """
+    before, rest = 0, b""
+    for chunk in _decompressed(path):
+        ended = chunk.count(b"\n")
+        if before + ended <= number:
+            before += ended
+            rest = chunk[chunk.rfind(b"\n") + 1 :] if ended else rest + chunk
+            continue
+        return (rest + chunk).split(b"\n", number - before + 1)[number - before]
+    raise IndexError(f"{path} has {before} trajectories")
+
+
 def decoded(decoder: msgspec.json.Decoder[Any], line: bytes) -> Any:
     """Return what `decoder` reads in a line that Python's `json` wrote.
 
