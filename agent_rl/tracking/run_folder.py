@@ -122,6 +122,11 @@ class RunFolder:
         return self.path / "beside"
 
     @property
+    def learned(self) -> Path:
+        """The folder of what the trainer made of the trajectories' tokens, one file a step."""
+        return self.path / "learned"
+
+    @property
     def evaluations(self) -> Path:
         """The folder of the evaluations' trajectories."""
         return self.path / "evaluations"
@@ -135,7 +140,7 @@ class RunFolder:
         for checkpoint in self.checkpoints.glob("step_*"):
             if checkpoint.name > last:
                 shutil.rmtree(checkpoint)
-        for part in (self.trajectories, self.beside, self.evaluations):
+        for part in (self.trajectories, self.beside, self.learned, self.evaluations):
             for file in part.glob("step_*"):
                 if file.name.partition(".")[0] > last:
                     file.unlink()
@@ -143,6 +148,10 @@ class RunFolder:
     def trajectories_file(self, step: int) -> Path:
         """The file of the trajectories of one training step."""
         return self.trajectories / f"step_{step:06d}.jsonl.zst"
+
+    def learned_file(self, step: int) -> Path:
+        """The file of what the trainer made of the tokens of one training step, see `rollout.learned`."""
+        return self.learned / f"step_{step:06d}.npz"
 
     def profile_file(self, step: int) -> Path:
         """The file of the profile of one training step."""
