@@ -1,6 +1,6 @@
 """What five algorithms learn on the demo's task: one run for each algorithm and seed, a table and a picture.
 
-`python benchmarks/learning.py --json` trains whatever `--runs` (a folder) does not hold yet, two runs at a time with
+`python -m benchmarks.learning --json` trains whatever `--runs` (a folder) does not hold yet, two runs at a time with
 one thread each, and ends with one JSON object on a line. `--picture FILE` draws the success in training, all seeds.
 """
 
