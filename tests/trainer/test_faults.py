@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ import pytest
 from agent_rl.core.outcome import Cause
 from agent_rl.rollout.store import read_trajectories
 from agent_rl.tracking.jsonl import read_metrics
+from tests.commands import Command
 
 SIZE = ["trainer.tasks=3", "algorithm.samples=4", "eval.tasks=0", "rollout.limits.turns=3", "engine.rows=7"]
 MODES = {
@@ -62,18 +62,17 @@ def shop(tmp_path) -> str:
     return f"env={tmp_path / 'shop.py'}:Shop"
 
 
-def start(*words: str) -> subprocess.Popen:
-    command = [sys.executable, "-m", "agent_rl.cli", "train", *words]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def start(*words: str) -> Command:
+    return Command("train", *words)
 
 
-def ended(process: subprocess.Popen) -> tuple[int, str, str]:
+def ended(process: Command) -> tuple[int, str, str]:
     output, errors = process.communicate(timeout=600)
     assert "Traceback" not in output + errors, errors
     return process.returncode, output, errors
 
 
-def wait_until(reached: Callable[[], bool], process: subprocess.Popen) -> None:
+def wait_until(reached: Callable[[], bool], process: Command) -> None:
     deadline = time.monotonic() + 600
     while not reached():
         assert process.poll() is None, process.communicate()

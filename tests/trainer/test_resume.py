@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,15 +17,15 @@ import torch
 from agent_rl.cli.main import main
 from agent_rl.rollout.store import read_trajectories
 from agent_rl.tracking.jsonl import read_metrics
+from tests.commands import Command
 
 SIZE = ["trainer.tasks=3", "algorithm.samples=4", "eval.tasks=8", "rollout.limits.turns=3", "engine.rows=7"]
 KILLS = int(os.environ.get("AGENT_RL_KILLS", "3"))  # make test-soak has more
 TIMES = ("seconds/", "speed/", "memory/")
 
 
-def start(*words: str) -> subprocess.Popen:
-    command = [sys.executable, "-m", "agent_rl.cli", "train", *words]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+def start(*words: str) -> Command:
+    return Command("train", *words, merged=True)
 
 
 def finish(*words: str) -> str:
