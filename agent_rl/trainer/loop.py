@@ -57,10 +57,8 @@ class Loop:
         with self.clock.phase("weights"):
             self.rollouts.update_weights(self.recorder.weights(step + 1, self.team.policy))
         with self.clock.phase("record"):
-            checkpoint = self.recorder.prepare(step + 1, rollout, self.team.workers, self.rollouts.feed_state())
-        self.recorder.commit(
-            step + 1, self._metrics(step, rollout, batch) | metrics | self.clock.metrics(batch), checkpoint
-        )
+            self.recorder.prepare(step + 1, rollout, self.team.workers, self.rollouts.feed_state())
+        self.recorder.commit(step + 1, self._metrics(step, rollout, batch) | metrics | self.clock.metrics(batch))
 
     def _update(self, step: int, batch: list[Sample]) -> dict[str, float]:
         """Take the optimizer steps of one rollout; return the mean of each of their metrics.

@@ -61,6 +61,9 @@ class TrainerSettings(Settings):
     """Steps between checkpoints; the last step always has one."""
     keep_checkpoints: PositiveInt = 2
     """Newest checkpoints to keep."""
+    async_checkpoints: bool = False
+    """Copy a checkpoint in main memory within its step, and write it while the next steps run. A run that is killed
+    meanwhile goes on from the one before."""
     profile: Annotated[list[PositiveInt], BeforeValidator(_numbers)] = Field(default_factory=list)
     """Steps, from 1, of which a trace of what torch does is written to the run's `profiles`: 3, or [3,4]."""
 
