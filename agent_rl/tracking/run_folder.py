@@ -123,7 +123,7 @@ class RunFolder:
 
     @property
     def evaluations(self) -> Path:
-        """The folder of the evaluations' trajectories."""
+        """The folder of the evaluations around training, a folder each."""
         return self.path / "evaluations"
 
     def drop_after(self, step: int) -> None:
@@ -132,10 +132,10 @@ class RunFolder:
         A checkpoint among it is damaged, or the run would go on from there.
         """
         last = f"step_{step:06d}"
-        for checkpoint in self.checkpoints.glob("step_*"):
-            if checkpoint.name > last:
-                shutil.rmtree(checkpoint)
-        for part in (self.trajectories, self.beside, self.evaluations):
+        for folder in (*self.checkpoints.glob("step_*"), *self.evaluations.glob("step_*")):
+            if folder.name > last and folder.is_dir():
+                shutil.rmtree(folder)
+        for part in (self.trajectories, self.beside):
             for file in part.glob("step_*"):
                 if file.name.partition(".")[0] > last:
                     file.unlink()
