@@ -18,7 +18,7 @@ from .scenarios import ON_RANKS, SCENARIOS, Result
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[3]
-TOLERANCE = {"in_float32": 1e-5, "saved": 1e-5, "continued": 1e-5}
+TOLERANCE = {"in_float32": 1e-5, "scored": 1e-5, "saved": 1e-5, "continued": 1e-5}
 
 
 @pytest.fixture(scope="module")
