@@ -18,6 +18,7 @@ from torch import distributed
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from agent_rl.core.errors import UserError
+from agent_rl.core.message import assistant, user
 from agent_rl.core.trajectory import Group, Origin, Segment
 from agent_rl.models import attention, packed
 from agent_rl.models.loading import load_model
@@ -34,11 +35,21 @@ from agent_rl.trainer.annotate import annotate
 from agent_rl.trainer.batches import samples
 from agent_rl.trainer.optimizer import OptimizerSettings
 from agent_rl.trainer.ranks import Ranks
+from agent_rl.trainer.reward_settings import GenerativeSettings, ScalarSettings
 from agent_rl.trainer.worker_settings import WorkerSettings
-from agent_rl.trainer.workers import AdaptedReference, PolicyWorker, ReferenceWorker, ValueWorker
+from agent_rl.trainer.workers import (
+    AdaptedReference,
+    GenerativeReward,
+    PolicyWorker,
+    ReferenceWorker,
+    ScalarReward,
+    ValueWorker,
+)
+from agent_rl.trainer.workers.judging import Conversation
 from tests.double import in_double
 
 from ..conftest import VOCABULARY, trajectory
+from ..reward_models import save_reward_model
 
 Result = dict[str, Any]
 OPTIMIZER = OptimizerSettings(lr=1e-3, warmup=2)
@@ -182,6 +193,24 @@ def adapters_come_back(folder: Path) -> Result:
     return {"metrics": updates(worker, AlgorithmSettings(), step(4)), "weights": weights(worker.model)}
 
 
+def scored(folder: Path) -> Result:
+    place = folder / "reward_model"
+    Ranks.here().first(lambda: save_reward_model(place))
+    settings = ModelSettings(path=str(place), device="cpu")
+    worker = ScalarReward(*sharding.load_for_ranks(settings, scores=True), ScalarSettings(path=str(place)), 60)
+    told = [Conversation([user("Where?"), assistant(number * "Here. ")], [], []) for number in range(1, 6)]
+    scores = [[said.score for said in worker.judge(some)] for some in (told, told[:1])]
+    return {"metrics": [], "notes": {"all": torch.tensor(scores[0]), "one": torch.tensor(scores[1])}}
+
+
+def answered(folder: Path) -> Result:
+    settings = GenerativeSettings(path="tiny", answer_tokens=8, retries=0)
+    worker = GenerativeReward(*load_model(ModelSettings(path="tiny", device="cpu")), settings)
+    told = [Conversation([user(f"Where is {number}?"), assistant("Here.")], [], []) for number in range(5)]
+    said = "".join(one.problem for one in worker.judge(told))  # the model knows no verdicts, and says other things
+    return {"metrics": [], "notes": {"said": torch.tensor(list(said.encode()), dtype=torch.float64)}}
+
+
 def saved(folder: Path, name: str = "saved", behind: bool = False) -> Result:
     """Leave off in the middle; what comes after is `continued`'s."""
     worker, learner = policy(model("float32")), critic(model("float32"))
@@ -235,6 +264,8 @@ SCENARIOS: dict[str, Callable[[Path], Result]] = {
         values,
         adapters,
         adapters_come_back,
+        scored,
+        answered,
         saved,
         continued,
         saved_behind,
