@@ -160,6 +160,26 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_when_there_is_room(small_di
 
 
 @pytest.mark.slow
+def test_a_checkpoint_that_cannot_be_written_behind_is_one_line_and_the_one_before_it_is_there(
+    small_disk, shop, tmp_path
+):
+    subprocess.run(["mount", "-o", "remount,size=18m", str(small_disk)], check=True)  # of 10.5 MB each
+    run = small_disk / "run"
+    words = [*SIZE, shop, "trainer.steps=40", "trainer.async_checkpoints=true", f"out={run}"]
+    status, _, errors = ended(start(*words))
+    *_, line = errors.strip().splitlines()
+    assert status == 1
+    assert line.startswith(f"error: cannot write {run}/")  # a checkpoint, or what a step writes beside it
+    assert [path.name for path in (run / "checkpoints").iterdir()] == ["step_000001"]
+    assert steps(run)[:2] == [1, 2]
+    subprocess.run(["mount", "-o", "remount,size=60m", str(small_disk)], check=True)
+    status, _, errors = ended(start(f"resume={run}", "trainer.steps=4"))
+    assert status == 0, errors
+    assert steps(run) == [1, 2, 3, 4]
+    assert_each_task_was_learned_from_once(run, 12)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(("number", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_run_ends_promptly_and_goes_on(shop, tmp_path, mode, number, expected):
