@@ -16,6 +16,7 @@ class Learned:
 
     def __init__(self) -> None:
         """Know of none."""
+        # By the identity of the segments: a reward model learns from copies of the trajectories, with other rewards.
         self._found: dict[int, tuple[Values, Values]] = {}
 
     def note(self, part: Sequence[Sample], computed: Tensor | None) -> None:
@@ -32,7 +33,7 @@ class Learned:
             logprobs = sample.notes.get("old", found)
             advantages = _values(sample.advantages)
             unknown = np.full_like(advantages, np.nan)
-            self._found[id(sample.trajectory)] = unknown if logprobs is None else _values(logprobs), advantages
+            self._found[id(sample.trajectory.segments)] = unknown if logprobs is None else _values(logprobs), advantages
 
     def write(self, path: Path, played: Sequence[Trajectory], beside: Sequence[Trajectory]) -> None:
         """Write what is known of the step's trajectories and of those beside them, which all still live.
@@ -46,7 +47,7 @@ class Learned:
         rows = []
         for trajectory in trajectories:
             unknown = np.full(len(trajectory.action_logprobs), np.nan, np.float32)
-            rows.append(self._found.get(id(trajectory), (unknown, unknown)))
+            rows.append(self._found.get(id(trajectory.segments), (unknown, unknown)))
         return Arrays.of(rows)
 
 
