@@ -7,9 +7,11 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
-from agent_rl.core.files import read_json, write_json_atomic
+from agent_rl.core.files import write_json_atomic
 from agent_rl.envs.base import AgentEnv
-from agent_rl.evaluation.harness import evaluate
+from agent_rl.evaluation.folder import EvaluationFolder
+from agent_rl.evaluation.harness import measure
+from agent_rl.evaluation.results import Results, Subject, read_results
 from agent_rl.rollout.engines.base import Weights
 from agent_rl.rollout.feed import Rollout
 from agent_rl.rollout.manager import RolloutManager
@@ -73,26 +75,26 @@ class Recorder:
 
     def evaluate_between(self, step: int, rollouts: RolloutManager) -> None:
         """Evaluate greedily when `eval.every` says so, once; before and after training are `evaluate`'s."""
-        every, name = self._config.eval.every, f"step_{step:06d}"
-        if every and step % every == 0 and 0 < step < self._config.trainer.steps and not self._figures(name):
-            self._evaluate(name, "greedy", rollouts)
+        every = self._config.eval.every
+        if every and step % every == 0 and 0 < step < self._config.trainer.steps:
+            self._evaluate(f"step_{step:06d}", step, "greedy", rollouts)
 
     def evaluate(self, moment: str, rollouts: RolloutManager) -> None:
         """Evaluate in every mode, `before` or `after` training; what is there already from a killed run is kept."""
+        step = self._config.trainer.steps if moment == "after" else 0
         for mode in self._config.eval.modes if self._config.eval.tasks else []:
-            name = moment if mode == "greedy" else f"{moment}_{mode}"
-            if not self._figures(name):
-                self._evaluate(name, mode, rollouts)
+            self._evaluate(moment if mode == "greedy" else f"{moment}_{mode}", step, mode, rollouts)
 
     def summary(self) -> dict[str, Any]:
         """Write `summary.json` and return it."""
         metrics = read_metrics(self._folder.metrics_jsonl)
         summary: dict[str, Any] = {}
         for name in ("before", "after", "before_sampled", "after_sampled"):
-            figures = self._figures(name)
-            if figures:
-                summary[name] = figures["success"]
-                summary[f"{name}_by_hops"] = figures["by_attribute"].get("hops", {})
+            if self._evaluation(name).complete:
+                results = read_results(self._evaluation(name).path)
+                summary[name] = _success(results)
+                hops = results.by.get("hops", {})
+                summary[f"{name}_by_hops"] = {hop: found["success"].mean for hop, found in hops.items() if found}
         summary |= {
             "seconds": sum(line["seconds/step"] for line in metrics),
             "steps": len(metrics),
@@ -103,16 +105,37 @@ class Recorder:
             tracker.finish(summary)
         return summary
 
-    def _evaluate(self, name: str, mode: str, rollouts: RolloutManager) -> None:
+    def _evaluation(self, name: str) -> EvaluationFolder:
+        return EvaluationFolder(self._folder.evaluations / name)
+
+    def _evaluate(self, name: str, step: int, mode: str, rollouts: RolloutManager) -> None:
+        """Evaluate the policy as it is after `step`, unless that has been done."""
+        place, config = self._evaluation(name), self._config
+        if place.complete:
+            return
         self.console.phase("evaluate")
-        result = evaluate(rollouts, self._env, self._config.eval, mode, self._config.seed, self.console.progress)
-        write_trajectories(self._folder.evaluations / f"{name}.jsonl.zst", result.trajectories)
-        write_json_atomic(self._folder.evaluations / f"{name}.json", result.to_json())
-        parts = result.by_attribute.items()
-        detail = ", ".join(f"{name}={value} {share:.3f}" for name, values in parts for value, share in values.items())
+        subject = Subject(
+            env=config.env.name,
+            model=f"{self._folder.path.resolve().name} step {step}" if step else config.model.path,
+            split=config.eval.split,
+            n=config.eval.samples,
+            temperature=1.0 if mode == "sampled" else 0.0,
+            seed=config.seed,
+            success_at=config.eval.success_at,
+        )
+        found = measure(rollouts, self._env, subject, config.eval.tasks, place, progress=self.console.progress)
+        parts = found.by.items()
+        detail = ", ".join(
+            f"{attribute}={value} {part['success'].mean:.3f}"
+            for attribute, values in parts
+            for value, part in values.items()
+            if part
+        )
         moment = name.removesuffix("_sampled").replace("_", " ")
-        reached = f"held-out success, {moment} ({mode}): {result.success:.3f} on {result.episodes} episodes"
+        reached = f"held-out success, {moment} ({mode}): {_success(found):.3f} on {found.episodes} episodes"
         self.console.line(f"{reached} ({detail})" if detail else reached)
 
-    def _figures(self, name: str) -> dict[str, Any]:
-        return read_json(self._folder.evaluations / f"{name}.json")
+
+def _success(results: Results) -> float:
+    """Return the mean success; 0 where no episode is usable."""
+    return results.mean("success") if results.metrics else 0.0

@@ -81,8 +81,11 @@ def _listed(given: object) -> object:
 
 def _trainable(given: object) -> object:
     """Refuse an engine from which nothing can be learned."""
-    if isinstance(given, dict) and given.get("name") == "openai":
+    name = given.get("name") if isinstance(given, dict) else None
+    if name == "openai":
         raise ValueError("a hosted model returns text, not the tokens that training needs; use engine=openai with eval")
+    if name == "scripted":
+        raise ValueError("a script learns nothing; use engine=scripted with eval")
     return given
 
 

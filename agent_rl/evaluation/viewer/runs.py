@@ -1,6 +1,5 @@
 """Runs and evaluations as folders: which there are, what files of trajectories they have, and how far they are."""
 
-import fcntl
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import yaml
 from agent_rl.core.errors import UserError
 from agent_rl.evaluation.viewer.cache import Stamp, stamp
 from agent_rl.evaluation.viewer.jsonfiles import last_line, read_object
+from agent_rl.tracking.run_folder import held
 
 Kind = Literal["train", "eval"]
 FileKind = Literal["training", "evaluation", "beside"]
@@ -87,7 +87,7 @@ class ViewedRun:
     @property
     def state(self) -> State:
         """Whether a process works on it, and if not, whether it has come to its end."""
-        if _held(self.path / ".lock"):
+        if held(self.path):
             return "running"
         ended = self.path / ("results.json" if self.kind == "eval" else "summary.json")
         return "finished" if ended.exists() else "stopped"
@@ -261,18 +261,6 @@ def _names(folder: Path) -> list[str]:
         return sorted(name for name in os.listdir(folder) if not name.startswith("."))
     except OSError:
         return []
-
-
-def _held(lock: Path) -> bool:
-    """Whether a process holds a run's folder, see `RunFolder.alone`."""
-    try:
-        with lock.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True
-    return False
 
 
 @lru_cache(maxsize=1024)

@@ -165,7 +165,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 def page_files() -> list[str]:
     """Return the names of the page's files."""
-    return sorted(file.name for file in PAGE.iterdir() if file.suffix in _TYPES)
+    return sorted(file.name for file in PAGE.glob("[!.]*") if file.suffix in _TYPES)
 
 
 def _page_file(path: str) -> str:
