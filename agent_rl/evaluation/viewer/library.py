@@ -81,7 +81,7 @@ class Library:
             return {"runs": [run.summary() for run in self.runs()]}
         run = self.run(parts[0])
         if len(parts) == 1:
-            return self._overview(run)
+            return self.overview(run)
         if parts[1] != "files" or len(parts) == 2:
             raise NotThereError(f"there is nothing under {'/'.join(parts)}")
         *name, last = parts[2:]
@@ -127,7 +127,8 @@ class Library:
             "group": [other.number for other in outlines if other.task_id == outline.task_id],
         } | detail(trajectory, token_texts(run), learned)
 
-    def _overview(self, run: ViewedRun) -> dict[str, Any]:
+    def overview(self, run: ViewedRun) -> dict[str, Any]:
+        """Return all that is shown of a run but its trajectories."""
         known: dict[Path, list[Outline] | None] = {file.path: OUTLINES.peek(file.path) for file in run.files.values()}
         return overview(run, {path: len(outlines) for path, outlines in known.items() if outlines is not None})
 
