@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
 
 import torch
@@ -30,6 +31,9 @@ from agent_rl.trainer.worker_settings import WorkerSettings
 from agent_rl.trainer.workers.tokenwise import logprobs
 
 _STATE = "trainer.pt"
+
+Seen = tuple[int, Tensor]
+"""Where in a mini batch the tokens of a sample begin, and their log-probabilities."""
 
 
 class PolicyWorker:
@@ -59,6 +63,8 @@ class PolicyWorker:
         self._behind = Behind(self.ranks)
         self.updates = 0
         self.skipped = 0
+        self._seen: list[Seen] = []
+        self._trained = 0
 
     def update(
         self, batch: Sequence[Sample], algorithm: AlgorithmSettings, updates: int, measure: bool = False
@@ -85,10 +91,13 @@ class PolicyWorker:
             for sample, factor in zip(_prepared(batch, algorithm, factors, divisor), factors.tolist(), strict=True)
         ]
         computed = [sample for sample in weighted if algorithm.dense or sample.advantages.any()]
+        begins = accumulate(lengths, initial=0)
+        places = {id(sample): begin for sample, begin in zip(weighted, begins, strict=False)}
+        self._seen, self._trained = [], trained
         sums: dict[str, float] = defaultdict(float)
         gaps: list[Tensor] = []
         for micro in self.ranks.micro_batches(computed, self.micro_tokens):
-            gaps += self._backward(micro, algorithm, divisor, sums) if micro else self._idle()
+            gaps += self._backward(micro, algorithm, divisor, sums, places) if micro else self._idle()
         sums = self.ranks.totals(sums)
         seen, loss = sums.pop("tokens", 0.0), sums.pop("loss", 0.0)
         metrics = {
@@ -108,6 +117,17 @@ class PolicyWorker:
             "policy/grad_norm": norm or 0.0,
             "policy/skipped_updates": float(norm is None),
         }
+
+    def computed(self) -> Tensor:
+        """Return the log-probabilities of the trained tokens of the last update's batch, `[A]`, float64.
+
+        They are those of its forward pass, before the weights changed; NaN of tokens that were not computed.
+        """
+        found = torch.full((self._trained,), torch.nan, dtype=torch.float64)
+        for seen in self.ranks.gathered(self._seen):
+            for begin, part in seen:
+                found[begin : begin + len(part)] = part
+        return found
 
     def logprobs(self, batch: Sequence[Sample]) -> Tensor:
         """Return the log-probabilities of the trained tokens of all samples, in order, without a gradient, `[A]`."""
@@ -156,9 +176,17 @@ class PolicyWorker:
         self.updates, self.skipped = state["updates"], state["skipped"]
 
     def _backward(
-        self, micro: list[Sample], algorithm: AlgorithmSettings, divisor: float, sums: dict[str, float]
+        self,
+        micro: list[Sample],
+        algorithm: AlgorithmSettings,
+        divisor: float,
+        sums: dict[str, float],
+        places: dict[int, int],
     ) -> list[Tensor]:
-        """Add a micro batch to the gradient and to `sums`; return log p - log p_old of its sampled tokens."""
+        """Add a micro batch to the gradient and to `sums`; return log p - log p_old of its sampled tokens.
+
+        `places` says where in the mini batch the tokens of each sample, by its identity, begin.
+        """
         packed = self._pack(micro)
         logprobs, entropies = through(self.model, predict, packed, self.temperature, algorithm.entropy > 0)
         tokens = _tokens(micro, logprobs)
@@ -167,6 +195,8 @@ class PolicyWorker:
         loss = (result.loss * factors).sum()
         (loss / divisor).backward()
         with torch.no_grad():
+            parts = logprobs.double().cpu().split(tokens.lengths)
+            self._seen += [(places[id(sample)], part.clone()) for sample, part in zip(micro, parts, strict=True)]
             gap = tokens.old_logprobs - tokens.logprobs
             sums["tokens"] += len(gap)
             if "guided" in tokens.notes:  # what was shown has no old policy to be far from

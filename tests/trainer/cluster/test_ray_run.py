@@ -32,6 +32,8 @@ def numbers(run: Path) -> list[dict[str, Any]]:
 
 def assert_same(one: Path, other: Path) -> None:
     assert numbers(one) == numbers(other) and len(numbers(one)) == 2
+    learned = "learned/step_000002.npz"
+    assert (one / learned).read_bytes() == (other / learned).read_bytes()
     last = "checkpoints/step_000002"
     assert (one / last / "model.safetensors").read_bytes() == (other / last / "model.safetensors").read_bytes()
     for name in ("trainer.pt", "value.pt"):

@@ -99,7 +99,9 @@ def updates(worker: PolicyWorker, algorithm: AlgorithmSettings, batch: Batch, co
 
 def learned(worker: PolicyWorker, algorithm: AlgorithmSettings, count: int, *others: Any) -> Result:
     batch = annotate(step(count), [worker, *others])
-    return {"metrics": updates(worker, algorithm, batch), "weights": weights(worker.model), "notes": batch.notes}
+    metrics = updates(worker, algorithm, batch)
+    notes = batch.notes | {"computed": worker.computed()}
+    return {"metrics": metrics, "weights": weights(worker.model), "notes": notes}
 
 
 def clip_with_a_reference(folder: Path) -> Result:
