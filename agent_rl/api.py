@@ -1,5 +1,6 @@
 """The command line's work as functions: `train`, `evaluate` and `load_run`."""
 
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 from agent_rl.config import compose, validate
 from agent_rl.core.files import read_json
 from agent_rl.core.trajectory import Trajectory
+from agent_rl.evaluation.results import Results
 from agent_rl.evaluation.settings import EvalConfig
 from agent_rl.rollout.store import read_trajectories
 from agent_rl.tracking.console import Console
@@ -52,17 +54,19 @@ def train(*words: str) -> Run:
     return Run(folder)
 
 
-def evaluate(*words: str) -> dict[str, dict[str, Any]]:
-    """Measure as `agent-rl eval WORDS` does and return the figures of each mode.
+def evaluate(*words: str) -> Results:
+    """Measure as `agent-rl eval WORDS` does and return the results; `out=DIR` keeps them and the episodes.
 
     Raises:
-        UserError: The words or the configuration are wrong.
+        UserError: The words or the configuration are wrong, or too many episodes failed.
     """
-    from agent_rl.evaluation.command import evaluate_model
+    from agent_rl.evaluation.several import begin, evaluate_into
 
     config = validate(EvalConfig, compose("eval", words))
-    with Console() as console:
-        return {mode: result.to_json() for mode, result in evaluate_model(config, console)}
+    with tempfile.TemporaryDirectory(prefix="agent_rl_") as scratch, Console() as console:
+        folder = Path(config.out or scratch)
+        begin(folder, config, ["agent-rl", "eval", *words])
+        return evaluate_into(folder, config, console)
 
 
 def load_run(path: str | Path) -> Run:

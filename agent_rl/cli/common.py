@@ -1,7 +1,8 @@
 """What the commands share: their words and their help."""
 
 import argparse
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any
 
 import yaml
 from pydantic import BaseModel
@@ -32,6 +33,19 @@ def print_plan(config: BaseModel, sentences: Iterable[str]) -> None:
     print("\n".join(told))
 
 
+def refuse_changes(recorded: dict[str, Any], wanted: dict[str, Any], may_change: Collection[str]) -> None:
+    """Refuse to go on with what is recorded under settings other than those that may change.
+
+    Raises:
+        UserError: Another key is not what it was; the message names it.
+    """
+    old, new = _flat(recorded), _flat(wanted)
+    changed = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key) and key not in may_change)
+    if changed:
+        key = changed[0]
+        raise UserError(f"a resumed run keeps its settings, but {key} was {old.get(key)!r} and is {new.get(key)!r} now")
+
+
 def add_environment_help(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
     """Add the settings of the environment that `words` choose to the help of a command."""
     from agent_rl.envs.registration import environment
@@ -44,6 +58,13 @@ def add_environment_help(parser: argparse.ArgumentParser, words: Sequence[str]) 
     except UserError as error:
         lines = [f"  {error}"]
     parser.epilog = f"{parser.epilog or ''}\n\nsettings of env={chosen}:\n" + "\n".join(lines)
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat
 
 
 def _help_lines(model: type[BaseModel], prefix: str = "", only: str = "") -> Iterator[str]:

@@ -2,13 +2,14 @@
 
 import argparse
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from agent_rl.cli.common import add_words, print_plan, take_word
+from agent_rl.cli.common import add_words, print_plan, refuse_changes, take_word
 from agent_rl.config import compose, environment_words, validate
 from agent_rl.core.errors import UserError
 from agent_rl.tools.sandbox.current import using
@@ -21,6 +22,7 @@ _MAY_CHANGE = {
     "trainer.skipped_budget",
     "trainer.mismatch_alarm",
     "trainer.profile",
+    "trainer.async_checkpoints",
     "tracker",
     "engine.urls",
     *(f"cluster.{key}" for key in ("address", "strategy", "restarts", "start_seconds")),
@@ -44,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     base = _recorded(RunFolder.open(Path(resumed))) if resumed else None
     config = validate(TrainConfig, compose("train", words, base))
     if resumed and base is not None:
-        _refuse_changes(base, config.model_dump(mode="json"))
+        refuse_changes(base, config.model_dump(mode="json"), _MAY_CHANGE)
     if arguments.dry_run:
         return _dry_run(config)
     from agent_rl.rollout.engines.build import check_limits  # these load torch
@@ -101,21 +103,6 @@ def _recorded(folder: RunFolder) -> dict[str, Any]:
     return values
 
 
-def _refuse_changes(recorded: dict[str, Any], wanted: dict[str, Any]) -> None:
-    old, new = _flat(recorded), _flat(wanted)
-    changed = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key) and key not in _MAY_CHANGE)
-    if changed:
-        key = changed[0]
-        raise UserError(f"a resumed run keeps its settings, but {key} was {old.get(key)!r} and is {new.get(key)!r} now")
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return flat
-
-
 def _record_steps(folder: RunFolder, config: TrainConfig) -> None:
     """Write the configuration again, for a resumed run that is to be longer."""
     if folder.summary_json.exists():
@@ -123,6 +110,6 @@ def _record_steps(folder: RunFolder, config: TrainConfig) -> None:
         if done >= config.trainer.steps:
             raise UserError(f"{folder.path} is complete ({done} steps); to go on, give more: trainer.steps={done + 20}")
         folder.summary_json.unlink()
-        for figures in folder.evaluations.glob("after*.json"):
-            figures.unlink()
+        for evaluation in filter(Path.is_dir, folder.evaluations.glob("after*")):
+            shutil.rmtree(evaluation)
     write_config(folder, config)

@@ -41,8 +41,8 @@ def compose(command: str, words: Sequence[str], base: dict[str, Any] | None = No
         parsed = [_parse(parser, word) for word in words]
         with initialize_config_dir(version_base="1.3", config_dir=str(PRESETS)):
             if base is not None:
-                there = {key: value for key, value in base.items() if value is not None or not _is_group(key)}
-                recorded = [f"+{key}={_quoted(value)}" for key, value in there.items()]
+                known = {key: value for key, value in base.items() if value is not None or not _is_group(key)}
+                recorded = [f"+{key}={_quoted(value)}" for key, value in known.items()]
                 config = hydra_compose(overrides=recorded + [_as_value(override) for override in parsed])
             else:
                 config = hydra_compose(command, overrides=[_choice_or_value(override) for override in parsed])

@@ -1,101 +1,61 @@
 """Measuring a model on a split: the same code before, during and after training, and for `agent-rl eval`."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import islice
-from typing import Any
 
 from agent_rl.core.seeds import derive
-from agent_rl.core.trajectory import Group, Trajectory
+from agent_rl.core.trajectory import Group
 from agent_rl.envs.base import AgentEnv
-from agent_rl.evaluation.settings import Measure
+from agent_rl.evaluation.figures import Prices
+from agent_rl.evaluation.folder import EvaluationFolder
+from agent_rl.evaluation.results import Results, Subject, summarize
 from agent_rl.rollout.engines.base import Sampling
-from agent_rl.rollout.episode import describe
 from agent_rl.rollout.feed import Progress
+from agent_rl.rollout.flights import Landed
 from agent_rl.rollout.manager import RolloutManager
 
-SAMPLINGS = {"greedy": Sampling(temperature=0.0), "sampled": Sampling(temperature=1.0)}
 
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What was measured, and the trajectories it was measured on.
-
-    Attributes:
-        success: Share of the usable episodes whose reward reached `success_at`; 0 when there are none.
-        by_attribute: The same for each value of each task attribute with at most 12 values, `{"hops": {"1": 0.9, …}}`.
-        means: Means over usable episodes: reward, turns, tokens, tool calls …
-        episodes: Usable episodes.
-        failed: Episodes that something other than the policy failed; they are in no figure.
-        trajectories: All of them.
-    """
-
-    success: float
-    by_attribute: dict[str, dict[str, float]]
-    means: dict[str, float]
-    episodes: int
-    failed: int
-    trajectories: list[Trajectory]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the figures, without the trajectories."""
-        return {
-            "success": self.success,
-            "by_attribute": self.by_attribute,
-            "means": self.means,
-            "episodes": self.episodes,
-            "failed": self.failed,
-        }
-
-
-def evaluate(
+def measure(
     manager: RolloutManager,
     env: AgentEnv,
-    settings: Measure,
-    mode: str,
-    seed: int,
+    subject: Subject,
+    tasks: int,
+    folder: EvaluationFolder,
+    *,
+    sampling: Sampling | None = None,
+    prices: Prices | None = None,
+    kept: Sequence[Group] = (),
+    landed: Landed | None = None,
     progress: Progress | None = None,
-) -> Evaluation:
-    """Measure the manager's engine on the first `settings.tasks` tasks of a split.
+) -> Results:
+    """Measure the manager's engine on the first `tasks` tasks of a split, and write what was found into `folder`.
 
-    The random streams hang on `seed` and the task alone, so an evaluation in the middle of training moves nothing else.
+    The random streams hang on the seed, the split, whether tokens are drawn at all, and the task: an evaluation in the
+    middle of training moves nothing else, and one that is resumed draws as if it had never stopped.
+
+    Args:
+        manager: Plays the episodes.
+        env: Gives the tasks.
+        subject: What is measured, and how.
+        tasks: How many of the split's tasks, from the first on.
+        folder: Where it is recorded.
+        sampling: How tokens are drawn; by default at the subject's temperature, from all of them.
+        prices: What a hosted model's tokens cost.
+        kept: Groups that were played before, which are not played again.
+        landed: Called, in another thread, with each group when its episodes have ended.
+        progress: Called with the number of finished episodes and of all.
+
+    Raises:
+        FailureBudgetError: Too many episodes failed for good.
+        StorageError: The results cannot be written.
     """
-    tasks = list(islice(env.task_set(settings.split), settings.tasks))
-    stream = derive(seed, "evaluation", settings.split, mode)
-    groups = manager.run(tasks, settings.samples, SAMPLINGS[mode], stream, progress)
-    return summarize(groups, settings.success_at)
-
-
-def summarize(groups: Sequence[Group], success_at: float) -> Evaluation:
-    """Return the figures of finished episodes."""
-    usable = [episode for group in groups for episode in group.usable]
-    counts = [describe(episode) for episode in usable]
-    means = {name: mean(count[name] for count in counts) for name in (counts[0] if counts else {})}
-    return Evaluation(
-        success=mean(count["reward"] >= success_at for count in counts),
-        by_attribute=success_by_attribute(usable, success_at),
-        means=means,
-        episodes=len(usable),
-        failed=sum(len(group.episodes) for group in groups) - len(usable),
-        trajectories=[trajectory for group in groups for trajectory in group.trajectories],
-    )
-
-
-def success_by_attribute(episodes: Sequence[Sequence[Trajectory]], success_at: float) -> dict[str, dict[str, float]]:
-    """Return the success of each value of each attribute that has at most 12 values."""
-    found: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
-    for episode in episodes:
-        for name, value in episode[0].attributes.items():
-            found[name][str(value)].append(sum(part.reward for part in episode) >= success_at)
-    return {
-        name: {value: mean(wins) for value, wins in sorted(values.items())}
-        for name, values in found.items()
-        if len(values) <= 12
-    }
-
-
-def mean(values: Iterable[float]) -> float:
-    """Return the mean, 0 for nothing."""
-    numbers = [float(value) for value in values]
-    return sum(numbers) / len(numbers) if numbers else 0.0
+    chosen = list(islice(env.task_set(subject.split), tasks))
+    mode = "sampled" if subject.temperature else "greedy"
+    stream = derive(subject.seed, "evaluation", subject.split, mode)
+    sampling = sampling or Sampling(temperature=subject.temperature)
+    known = {group.task_id: group for group in kept}
+    there = {place: known[task.id] for place, task in enumerate(chosen) if task.id in known}
+    groups = manager.run(chosen, subject.n, sampling, stream, progress, landed, there)
+    results = summarize(groups, subject, prices)
+    folder.record(groups, results)
+    return results

@@ -11,6 +11,7 @@ import yaml
 from agent_rl.core.files import read_json, write_text_atomic
 from agent_rl.core.trajectory import Trajectory
 from agent_rl.evaluation.curves import Series, line_chart, series, smooth, success_series, write_curve
+from agent_rl.evaluation.folder import EvaluationFolder
 from agent_rl.rollout.store import read_trajectories
 from agent_rl.tracking.jsonl import read_metrics
 from agent_rl.tracking.run_folder import RunFolder
@@ -93,7 +94,7 @@ def _time_shares(metrics: Metrics) -> list[tuple[str, float]]:
 
 
 def _transcripts(folder: RunFolder, when: str, success_at: float) -> list[dict[str, Any]]:
-    path = folder.evaluations / f"{when}_sampled.jsonl.zst"
+    path = EvaluationFolder(folder.evaluations / f"{when}_sampled").episodes
     chosen = choose(read_trajectories(path), success_at) if path.exists() else []
     return [_transcript(trajectory, success_at) for trajectory in chosen]
 

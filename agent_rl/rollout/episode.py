@@ -25,7 +25,7 @@ from agent_rl.core.trajectory import Trajectory, Turn
 from agent_rl.envs.answers import checked_reset, checked_step
 from agent_rl.envs.base import AgentEnv
 from agent_rl.envs.wrappers.base import ChatEnv, awaitable
-from agent_rl.rollout.agents import Agent, DemonstratingAgent, Plan
+from agent_rl.rollout.agents import Agent, Follower, Plan
 
 _GRACE = 5.0  # seconds that an environment has to close when its episode was cut off
 T = TypeVar("T")
@@ -102,7 +102,7 @@ class Episode:
         messages, info = checked_reset(await self._from_env(reset, "reset"))
         tools: list[dict[str, Any]] = info.get("tools", [])
         self._begin(messages, tools)
-        if isinstance(self._agent, DemonstratingAgent):
+        if isinstance(self._agent, Follower):
             self._agent.follow(env.solution(plan.task))
         for number in range(limits.turns):
             begun = time.perf_counter()

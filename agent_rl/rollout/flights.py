@@ -14,6 +14,9 @@ from agent_rl.rollout.agents import Plan
 from agent_rl.rollout.engines.base import Host
 from agent_rl.rollout.runner import Runner
 
+Landed = Callable[[Group], None]
+"""Called with a group whose episodes have all ended."""
+
 
 @dataclass(eq=False)
 class Flight:

@@ -1,6 +1,6 @@
 """The rollout manager: rollouts for plain code, on an event loop in a thread of its own."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from agent_rl.core.task import Task
@@ -10,7 +10,7 @@ from agent_rl.envs.base import AgentEnv
 from agent_rl.rollout.agents import MakeAgent, group_plans
 from agent_rl.rollout.engines.base import Host, Sampling, Weights
 from agent_rl.rollout.feed import Order, Progress, Rollout
-from agent_rl.rollout.flights import Flight
+from agent_rl.rollout.flights import Flight, Landed
 from agent_rl.rollout.rollouts import Rollouts
 from agent_rl.rollout.settings import PlaySettings, RolloutSettings
 
@@ -39,6 +39,8 @@ class RolloutManager:
         sampling: Sampling,
         seed: int,
         progress: Progress | None = None,
+        landed: Landed | None = None,
+        kept: Mapping[int, Group] | None = None,
     ) -> list[Group]:
         """Roll out every task `samples` times, wait for all, and return the groups in the order of the tasks.
 
@@ -48,15 +50,21 @@ class RolloutManager:
             sampling: How tokens are drawn.
             seed: Seeds every episode by its task, place and sample, so that the order of arrival changes nothing.
             progress: Called with the number of finished episodes and of all.
+            landed: Called, on the loop's thread, with each group when its episodes have ended.
+            kept: Groups that were played before, by the places of their tasks. They are not played again, and count as
+                if they had been; the others have the random streams that they would have had beside them.
 
         Raises:
             FailureBudgetError: Too many episodes failed for good; the message names the most frequent cause.
         """
+        kept = kept or {}
         flights = [
             Flight(place, group_plans(f"run/{place}", task, samples, sampling, seed, place))
             for place, task in enumerate(tasks)
+            if place not in kept
         ]
-        return self._thread.run(self._rollouts.play, flights, progress)
+        played = iter(self._thread.run(self._rollouts.play, flights, progress, landed, list(kept.values())))
+        return [kept[place] if place in kept else next(played) for place in range(len(tasks))]
 
     def follow(self, order: Order, settings: RolloutSettings, version: int, state: dict[str, Any]) -> None:
         """Take the order of a training run, from `version` of its weights on; `state` is what `feed_state` returned."""

@@ -14,7 +14,7 @@ from agent_rl.rollout.agents import MakeAgent
 from agent_rl.rollout.engines.base import Host, Weights
 from agent_rl.rollout.failures import Culprits, EngineFailedError, settle
 from agent_rl.rollout.feed import Feed, Order, Progress, Rollout
-from agent_rl.rollout.flights import Flight, Flights
+from agent_rl.rollout.flights import Flight, Flights, Landed
 from agent_rl.rollout.runner import Runner
 from agent_rl.rollout.settings import PlaySettings, RolloutSettings
 from agent_rl.rollout.watchdog import watch
@@ -51,8 +51,20 @@ class Rollouts:
             await scopes.settle()
             await self._engine.stop()
 
-    async def play(self, flights: Sequence[Flight], progress: Progress | None = None) -> list[Group]:
+    async def play(
+        self,
+        flights: Sequence[Flight],
+        progress: Progress | None = None,
+        landed: Landed | None = None,
+        kept: Sequence[Group] = (),
+    ) -> list[Group]:
         """Play the groups of `flights`, wait for all and return them in order.
+
+        Args:
+            flights: The groups.
+            progress: Called with the number of finished episodes and of all.
+            landed: Called with each group when its episodes have ended, in the order in which they do.
+            kept: Groups that were played before and count in the budget of failures as well.
 
         Raises:
             UserError: An agent cannot speak until somebody mends something; what is in flight is ended at once.
@@ -67,6 +79,7 @@ class Rollouts:
                 while aloft.ended < total:
                     await changed.wait()
                     changed.clear()
+                    _tell(aloft, landed)
                     aloft.check()
                     while progress and seen < aloft.ended:
                         seen += 1
@@ -74,7 +87,7 @@ class Rollouts:
             finally:
                 await aloft.drop()
         groups = [flight.whole for flight in flights]
-        self._settle(groups, aloft.take_retried())
+        self._settle([*kept, *groups], aloft.take_retried())
         return groups
 
     def follow(self, order: Order, settings: RolloutSettings, version: int, state: dict[str, Any]) -> None:
@@ -133,6 +146,14 @@ class Rollouts:
 
     def _settle(self, groups: list[Group], retried: Culprits) -> None:
         settle(groups, retried, self._settings.retries + 1, self._settings.failure_budget)
+
+
+def _tell(flights: Flights, landed: Landed | None) -> None:
+    """Hand over the groups that have landed."""
+    arrived, flights.landed = flights.landed, []
+    for flight in arrived:
+        if landed is not None:
+            landed(flight.whole)
 
 
 @contextmanager

@@ -9,14 +9,13 @@ from torch.profiler import record_function
 
 from agent_rl.core.errors import UserError
 from agent_rl.core.task import TaskSet
-from agent_rl.evaluation.harness import mean
 from agent_rl.rollout.feed import Rollout
 from agent_rl.rollout.manager import RolloutManager
 from agent_rl.trainer.algorithms import make_batch
 from agent_rl.trainer.algorithms.filtration import filtered
 from agent_rl.trainer.annotate import annotate, noted_metrics
 from agent_rl.trainer.batches import Sample, mini_batches, samples
-from agent_rl.trainer.metrics import peak_memory_mb, rollout_metrics
+from agent_rl.trainer.metrics import mean, peak_memory_mb, rollout_metrics
 from agent_rl.trainer.mismatch import Alarm
 from agent_rl.trainer.recorder import Recorder
 from agent_rl.trainer.settings import TrainConfig
@@ -59,10 +58,8 @@ class Loop:
         with self.clock.phase("weights"):
             self.rollouts.update_weights(self.recorder.weights(step + 1, self.team.policy))
         with self.clock.phase("record"):
-            checkpoint = self.recorder.prepare(step + 1, rollout, self.team.workers, self.rollouts.feed_state())
-        self.recorder.commit(
-            step + 1, self._metrics(step, rollout, batch) | metrics | self.clock.metrics(batch), checkpoint
-        )
+            self.recorder.prepare(step + 1, rollout, self.team.workers, self.rollouts.feed_state())
+        self.recorder.commit(step + 1, self._metrics(step, rollout, batch) | metrics | self.clock.metrics(batch))
 
     def _update(self, step: int, batch: list[Sample]) -> dict[str, float]:
         """Take the optimizer steps of one rollout; return the mean of each of their metrics.

@@ -189,6 +189,10 @@ def _workers(
         "gradients": max((trained for *_, trained in learning), default=0) * each,
         "activations": max((_activations(config, model) for _, model, _, _ in learning), default=0.0),
     }
+    if config.trainer.async_checkpoints and not _on_gpu(config.model):  # it is written during the next update
+        states = sum(2 * trained + (held if whose else 0) for whose, _, held, trained in learning) * each
+        model = policy.parameters * _size(config) / MB if "policy" in kinds else 0.0
+        return parts | update | {"copy for a checkpoint": states + model}
     whole_copy = "policy" in kinds and (config.lora is not None or ranks > 1) and not _on_gpu(config.model)
     checkpoint = {"copy for a checkpoint": policy.parameters * _size(config) / MB} if whole_copy else {}
     moment = max(update, checkpoint, judging, key=lambda moment: sum(moment.values()))

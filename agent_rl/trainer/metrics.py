@@ -3,11 +3,12 @@
 import resource
 import sys
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from agent_rl.core.outcome import StopReason
 from agent_rl.core.trajectory import Group, Trajectory
-from agent_rl.evaluation.harness import mean, success_by_attribute
+from agent_rl.evaluation.results import VALUES
 from agent_rl.rollout.episode import describe
 from agent_rl.rollout.feed import Rollout
 
@@ -115,3 +116,22 @@ def peak_memory_mb() -> float:
     """Return the largest resident memory of this process so far, in MB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
+
+
+def success_by_attribute(episodes: Sequence[Sequence[Trajectory]], success_at: float) -> dict[str, dict[str, float]]:
+    """Return the success of each value of each attribute that has at most `VALUES` values."""
+    found: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
+    for episode in episodes:
+        for name, value in episode[0].attributes.items():
+            found[name][str(value)].append(sum(part.reward for part in episode) >= success_at)
+    return {
+        name: {value: mean(wins) for value, wins in sorted(values.items())}
+        for name, values in found.items()
+        if len(values) <= VALUES
+    }
+
+
+def mean(values: Iterable[float]) -> float:
+    """Return the mean, 0 for nothing."""
+    numbers = [float(value) for value in values]
+    return sum(numbers) / len(numbers) if numbers else 0.0

@@ -62,6 +62,9 @@ class TrainerSettings(Settings):
     """Steps between checkpoints; the last step always has one."""
     keep_checkpoints: PositiveInt = 2
     """Newest checkpoints to keep."""
+    async_checkpoints: bool = False
+    """Copy a checkpoint in main memory within its step, and write it while the next steps run. A run that is killed
+    meanwhile goes on from the one before."""
     profile: Annotated[list[PositiveInt], BeforeValidator(_numbers)] = Field(default_factory=list)
     """Steps, from 1, of which a trace of what torch does is written to the run's `profiles`: 3, or [3,4]."""
 
@@ -82,8 +85,11 @@ def _listed(given: object) -> object:
 
 def _trainable(given: object) -> object:
     """Refuse an engine from which nothing can be learned."""
-    if isinstance(given, dict) and given.get("name") == "openai":
+    name = given.get("name") if isinstance(given, dict) else None
+    if name == "openai":
         raise ValueError("a hosted model returns text, not the tokens that training needs; use engine=openai with eval")
+    if name == "scripted":
+        raise ValueError("a script learns nothing; use engine=scripted with eval")
     return given
 
 

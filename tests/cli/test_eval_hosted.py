@@ -28,7 +28,7 @@ def problem(command: type, name: str, *words: str) -> str:
     return str(caught.value)
 
 
-def test_a_hosted_model_is_measured_in_both_modes_without_torch_and_without_writing_its_key(tmp_path):
+def test_a_hosted_model_is_measured_without_torch_and_without_writing_its_key(tmp_path):
     solve = searcher(tasks=4)
     troubles = [
         refuse(429, "slow down", {"Retry-After": "0"}),
@@ -41,23 +41,24 @@ def test_a_hosted_model_is_measured_in_both_modes_without_torch_and_without_writ
         return troubles[number] if number < len(troubles) else solve(body, number)
 
     out = tmp_path / "figures"
+    words = ["env=search", "tasks=4", "temperature=0,1", f"out={out}"]
     with serving(script) as fake:
-        status, stdout, stderr = evaluate_hosted(fake.url, "m", "env=search", "tasks=4", f"out={out}", key=KEY)
+        status, stdout, stderr = evaluate_hosted(fake.url, "m", *words, key=KEY)
     assert status == 0, stderr
     assert stderr.splitlines()[-1] == "False"  # torch was not loaded
-    figures = json.loads(stdout.splitlines()[-1])
-    assert {mode: (found["success"], found["failed"]) for mode, found in figures.items()} == {
-        "greedy": (1.0, 0),
-        "sampled": (1.0, 0),
-    }
+    results = json.loads(stdout.splitlines()[-1])["results"]
+    assert [(found["temperature"], found["metrics"]["success"]["mean"], found["failures"]) for found in results] == [
+        (0.0, 1.0, 0),
+        (1.0, 1.0, 0),
+    ]
     assert {body["temperature"] for body in fake.bodies} == {0.0, 1.0}
     assert set(fake.keys) == {f"Bearer {KEY}"}
-    assert json.loads((out / "evaluation.json").read_text())["config"]["model"] is None
-    played = list(read_trajectories(out / "greedy.jsonl.zst"))
-    assert [episode.reward for episode in played] == [1.0] * 4
-    recorded = [episode.to_json() for mode in figures for episode in read_trajectories(out / f"{mode}.jsonl.zst")]
-    written = (out / "evaluation.json").read_text() + json.dumps(recorded)
-    assert not any(KEY in text for text in (stdout, stderr, written))
+    played = [list(read_trajectories(out / name / "episodes.jsonl.zst")) for name in ("temperature_0", "temperature_1")]
+    assert [episode.reward for part in played for episode in part] == [1.0] * 8
+    recorded = json.dumps([episode.to_json() for part in played for episode in part])
+    files = [file.read_text() for file in out.rglob("*") if file.is_file() and file.suffix != ".zst"]
+    assert len(files) > 8
+    assert not any(KEY in text for text in (stdout, stderr, recorded, *files))
 
 
 @pytest.mark.parametrize(
@@ -82,24 +83,26 @@ def test_a_wrong_or_missing_key_is_one_clear_line(key, told, monkeypatch, capsys
 def test_the_python_api_measures_it_too_without_torch():
     script = (
         "import sys, agent_rl\n"
-        "figures = agent_rl.evaluate(*sys.argv[1:])\n"
-        "print('torch' in sys.modules, figures['greedy']['success'])\n"
+        "results = agent_rl.evaluate(*sys.argv[1:])\n"
+        "print('torch' in sys.modules, results.metrics['success'].mean, results.metrics['cost'].mean)\n"
     )
     with serving(searcher(tasks=2)) as fake:
-        words = ["engine=openai", f"engine.url={fake.url}", "engine.model=m", "tasks=2", "modes=[greedy]"]
+        words = ["engine=openai", f"engine.url={fake.url}", "engine.model=m", "tasks=2"]
+        words += ["engine.price_input=1000000", "engine.price_output=0"]
         done = subprocess.run(
             [sys.executable, "-c", script, *words], capture_output=True, text=True, timeout=300, check=True
         )
-    assert done.stdout.splitlines()[-1] == "False 1.0"
+    turns = len(fake.bodies)
+    assert done.stdout.splitlines()[-1] == f"False 1.0 {10.0 * turns / 2}"  # the fake reports ten tokens a turn
 
 
 def test_no_more_episodes_play_than_requests_may_be_in_flight(monkeypatch, capsys):
     with serving(lambda *_: say("Answer: x")) as fake:
-        words = [*HOSTED, f"engine.url={fake.url}", "engine.concurrency=2", "tasks=9", "modes=[greedy]"]
+        words = [*HOSTED, f"engine.url={fake.url}", "engine.concurrency=2", "tasks=9"]
         assert main(["eval", *words]) == 0
     assert len(fake.bodies) == 9
     assert fake.most_at_once <= 2
-    assert "9 episodes, 0 failed" in capsys.readouterr().out
+    assert "9 episodes, none failed" in capsys.readouterr().out
 
 
 def test_the_preset_has_limits_for_long_answers_which_the_command_line_can_change():
@@ -129,6 +132,9 @@ def test_further_fields_of_the_request_are_given_as_words():
         ((*HOSTED, "engine.url=example.org"), "engine.url: an address begins with http:// or https:// and a host"),
         ((*HOSTED, "engine.url='https://a/v1?key=x'"), "engine.url: an address has no user, password or query"),
         ((*HOSTED, "engine.parameters.stream=true"), "engine.parameters: 'stream' is not a parameter to set"),
+        ((*HOSTED, "engine.price_input=3"), "engine: price_input and price_output are given together, or neither"),
+        (("samples=3",), "there is no 'samples' any more: it is called 'n'"),
+        (("modes=[greedy]",), "there is no 'modes' any more: temperature=0 decodes greedily"),
         (("engine.name=opnai",), "engine: input tag 'opnai' found using 'name' does not match"),
     ],
 )

@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent_rl.config import compose, environment_words, presets, validate
+from agent_rl.config import combinations, compose, environment_words, presets, validate
 from agent_rl.config.compose import PRESETS
 from agent_rl.config.validate import keys
 from agent_rl.core.errors import UserError
@@ -45,12 +45,17 @@ def test_without_words_every_command_has_its_defaults(command, model):
 
 def test_every_preset_of_every_group_is_valid():
     groups = [folder.name for folder in PRESETS.iterdir() if folder.is_dir()]
-    assert set(groups) >= {"env", "model", "engine", "algorithm"}
+    assert set(groups) >= {"env", "model", "engine", "algorithm", "suite"}
     for group in groups:
         assert presets(group)
         for name in presets(group):
             if (group, name) == ("engine", "openai"):
                 validate(EvalConfig, compose("eval", ["engine=openai", "engine.model=m"]))
+            elif (group, name) == ("engine", "scripted"):
+                validate(EvalConfig, compose("eval", ["engine=scripted"]))
+            elif group == "suite":
+                for words in combinations([], name).values():
+                    validate(EvalConfig, compose("eval", words))
             else:
                 train(f"{group}={name}", *NEEDED.get(group, []))
 

@@ -58,7 +58,9 @@ def finished(path: Path) -> RunFolder:
         JsonlTracker(folder.metrics_jsonl).log(step, metrics | times | {"policy/kl": float("nan")})
     write_json_atomic(folder.summary_json, SUMMARY)
     for when in ("before", "after"):
-        write_trajectories(folder.evaluations / f"{when}_sampled.jsonl.zst", [episode(i, i % 2) for i in range(8)])
+        write_trajectories(
+            folder.evaluations / f"{when}_sampled" / "episodes.jsonl.zst", [episode(i, i % 2) for i in range(8)]
+        )
     return folder
 
 

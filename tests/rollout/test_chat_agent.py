@@ -10,7 +10,7 @@ from agent_rl.core.errors import UserError
 from agent_rl.core.limits import Limits
 from agent_rl.core.outcome import Cause, StopReason
 from agent_rl.core.trajectory import Group, Trajectory
-from agent_rl.evaluation.harness import summarize
+from agent_rl.evaluation.figures import Prices, figures
 from agent_rl.rollout.agents import ChatAgent
 from agent_rl.rollout.engines import Sampling
 from agent_rl.rollout.engines.openai.engine import OpenAIEngine
@@ -77,8 +77,10 @@ def test_it_is_recorded_and_restored(adder):
 
 def test_its_tokens_are_counted_as_reported(adder):
     with playing(adder, turns(say(None, ("add", "{}"), usage=(20, 8)), say("7", usage=(40, 2)))) as (run, _):
-        means = summarize(run(), 1.0).means
-    assert (means["tokens"], means["action_tokens"]) == (42, 10)
+        (episode,) = run()[0].usable
+    found = figures(episode, 1.0, Prices(read=1.0, written=10.0))
+    assert (found["tokens"], found["action_tokens"]) == (42, 10)
+    assert found["cost"] == pytest.approx((20 + 40 + 10 * (8 + 2)) / 1e6)
 
 
 def test_every_request_says_how_to_sample_with_a_seed_of_its_own(adder):

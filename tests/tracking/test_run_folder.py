@@ -26,7 +26,7 @@ def test_a_second_run_in_the_same_folder_is_refused_once_the_first_has_left_anyt
     folder = RunFolder.create(tmp_path)
     write_json_atomic(folder.run_json, {})
     RunFolder.create(tmp_path)  # the first failed before it left anything: the same command may be tried again
-    write_json_atomic(folder.evaluations / "before.json", {})
+    write_json_atomic(folder.evaluations / "before" / "results.json", {})
     with pytest.raises(UserError, match="holds a run already"):
         RunFolder.create(tmp_path)
 

@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,15 +17,15 @@ import torch
 from agent_rl.cli.main import main
 from agent_rl.rollout.store import read_trajectories
 from agent_rl.tracking.jsonl import read_metrics
+from tests.commands import Command
 
 SIZE = ["trainer.tasks=3", "algorithm.samples=4", "eval.tasks=8", "rollout.limits.turns=3", "engine.rows=7"]
 KILLS = int(os.environ.get("AGENT_RL_KILLS", "3"))  # make test-soak has more
 TIMES = ("seconds/", "speed/", "memory/")
 
 
-def start(*words: str) -> subprocess.Popen:
-    command = [sys.executable, "-m", "agent_rl.cli", "train", *words]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+def start(*words: str) -> Command:
+    return Command("train", *words, merged=True)
 
 
 def finish(*words: str) -> str:
@@ -55,12 +54,19 @@ def numbers(run: Path) -> list[dict[str, Any]]:
 
 
 def tokens(run: Path) -> dict[str, list[tuple[list[int], list[float]]]]:
-    files = sorted((run / "trajectories").glob("*.zst")) + sorted((run / "evaluations").glob("*.zst"))
-    return {file.name: [(t.tokens, t.action_logprobs) for t in read_trajectories(file)] for file in files}
+    files = sorted((run / "trajectories").glob("*.zst")) + sorted((run / "evaluations").glob("*/*.zst"))
+    return {
+        str(file.relative_to(run)): [(t.tokens, t.action_logprobs) for t in read_trajectories(file)] for file in files
+    }
 
 
 def figures(run: Path) -> dict[str, Any]:
-    return {file.name: json.loads(file.read_text()) for file in (run / "evaluations").glob("*.json")}
+    found = {}
+    for file in (run / "evaluations").glob("*/results.json"):
+        found[file.parent.name] = results = json.loads(file.read_text())
+        for metrics in (results["metrics"], *(part for values in results["by"].values() for part in values.values())):
+            del metrics["seconds"]
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -101,10 +107,12 @@ def test_a_run_killed_again_and_again_ends_as_if_it_had_never_been(whole, tmp_pa
     def lines() -> int:
         return len(read_metrics(run / "metrics.jsonl")) if (run / "metrics.jsonl").exists() else 0
 
-    kill_when(lambda: (run / "evaluations" / "before.json").exists(), *SIZE, "trainer.steps=6", f"out={run}")
+    kill_when(
+        lambda: (run / "evaluations" / "before" / "results.json").exists(), *SIZE, "trainer.steps=6", f"out={run}"
+    )
     kill_when(lambda: lines() >= 2, f"resume={run}")
     kill_when(lambda: any((run / "checkpoints").glob(".step_*4")), f"resume={run}")  # while a checkpoint is written
-    kill_when(lambda: (run / "evaluations" / "after.json").exists(), f"resume={run}")
+    kill_when(lambda: (run / "evaluations" / "after" / "results.json").exists(), f"resume={run}")
     finish(f"resume={run}")
     assert_same(whole, run)
     summary = json.loads((run / "summary.json").read_text())
@@ -112,12 +120,27 @@ def test_a_run_killed_again_and_again_ends_as_if_it_had_never_been(whole, tmp_pa
 
 
 @pytest.mark.slow
+def test_a_run_killed_while_checkpoints_are_written_behind_it_ends_as_if_it_had_never_been(whole, tmp_path):
+    run = tmp_path / "run"
+    checkpoints = run / "checkpoints"
+    words = [*SIZE, "trainer.steps=6", "trainer.async_checkpoints=true", f"out={run}"]
+    for number in (2, 4):
+        kill_when(lambda number=number: any(checkpoints.glob(f".step_*{number}/*.safetensors")), *words)
+        words = [f"resume={run}"]
+    kill_when(lambda: (run / "evaluations" / "after.json").exists(), *words)
+    assert {path.name for path in checkpoints.iterdir()} == {"step_000005", "step_000006"}
+    finish(*words)
+    assert_same(whole, run)
+
+
+@pytest.mark.slow
 def test_a_truncated_checkpoint_is_noticed_and_the_one_before_it_used(whole, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(whole, run)
     os.truncate(run / "checkpoints" / "step_000006" / "model.safetensors", 1000)
-    for file in [run / "summary.json", *(run / "evaluations").glob("after*")]:
-        file.unlink()
+    (run / "summary.json").unlink()
+    for evaluation in (run / "evaluations").glob("after*"):
+        shutil.rmtree(evaluation)
     said = finish(f"resume={run}")
     assert "step_000006 is damaged and passed over: model.safetensors has 1000 of" in said
     assert_same(whole, run)
@@ -134,7 +157,8 @@ def test_a_truncated_checkpoint_is_noticed_and_the_one_before_it_used(whole, tmp
 @pytest.mark.parametrize("number", range(KILLS))
 def test_a_run_killed_at_any_moment_ends_as_if_it_had_never_been(whole, seconds, tmp_path, number):
     run, at = tmp_path / "run", Random(number).uniform(0.0, seconds)
-    process = start(*SIZE, "trainer.steps=6", f"out={run}")
+    words = [*SIZE, "trainer.steps=6", f"out={run}"] + ["trainer.async_checkpoints=true"] * (number % 2)
+    process = start(*words)
     try:
         process.wait(at)
     except subprocess.TimeoutExpired:
@@ -142,8 +166,7 @@ def test_a_run_killed_at_any_moment_ends_as_if_it_had_never_been(whole, seconds,
     process.communicate()
     if (run / "summary.json").exists():  # it was faster than the whole one
         return assert_same(whole, run)
-    begun = [f"resume={run}"] if (run / "run.json").exists() else [*SIZE, "trainer.steps=6", f"out={run}"]
-    finish(*begun)
+    finish(*([f"resume={run}"] if (run / "run.json").exists() else words))
     assert_same(whole, run)
 
 
@@ -156,8 +179,8 @@ def test_a_half_written_metrics_line_and_leftovers_do_no_harm(whole, tmp_path):
         path = run / leftover
         path.unlink() if path.is_file() else [f.unlink() for f in path.iterdir()] and path.rmdir()
     (run / "checkpoints" / ".step_000005").mkdir()
-    for file in (run / "evaluations").glob("after*"):
-        file.unlink()
+    for evaluation in (run / "evaluations").glob("after*"):
+        shutil.rmtree(evaluation)
     with (run / "metrics.jsonl").open("a") as metrics:
         metrics.write('{"step": 7, "reward/me')
     finish(f"resume={run}")
@@ -169,12 +192,14 @@ def test_a_run_killed_between_a_checkpoint_and_its_evaluation_evaluates_all_the_
     run, words = tmp_path / "run", [*SIZE, "eval.every=1", "eval.tasks=2"]
     finish(*words, "trainer.steps=3", f"out={run}")
     before = figures(run)
-    for gone in ["summary.json", *(f"evaluations/{name}" for name in before if not name.startswith("before"))]:
-        (run / gone).unlink()
+    (run / "summary.json").unlink()
+    for gone in (f"evaluations/{name}" for name in before if not name.startswith("before")):
+        shutil.rmtree(run / gone)
     shutil.rmtree(run / "checkpoints" / "step_000003")
-    (run / "evaluations" / "step_000003.json").write_text('{"success": 0.5}')  # of weights that will not be again
+    (run / "evaluations" / "step_000003").mkdir()
+    (run / "evaluations" / "step_000003" / "results.json").write_text("{}")  # of weights that will not be again
     finish(f"resume={run}")
-    del before["step_000001.json"]
+    del before["step_000001"]
     assert figures(run) == before
 
 
@@ -203,7 +228,7 @@ def test_two_processes_never_work_in_one_folder(tmp_path):
     run = tmp_path / "run"
     first = start(*SIZE, "trainer.steps=50", f"out={run}")
     try:
-        while not (run / "evaluations" / "before.json").exists():
+        while not (run / "evaluations" / "before" / "results.json").exists():
             assert first.poll() is None
             time.sleep(0.01)
         second = start(f"resume={run}")

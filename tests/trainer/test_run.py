@@ -9,10 +9,13 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from agent_rl import evaluate, load_run, train
 from agent_rl.cli.main import main
 from agent_rl.core.errors import UserError
+from agent_rl.evaluation.results import read_results
 from agent_rl.rollout.manager import RolloutManager
+from agent_rl.rollout.store import read_trajectories
 from agent_rl.tools.limiter import LIMITER
 from agent_rl.tools.records import FILE, REPLAY
 
+TIMES = ("seconds/", "speed/", "memory/")
 QUICK = ["trainer.tasks=8", "eval.tasks=60"]
 
 
@@ -62,34 +65,41 @@ def test_its_trajectories_are_exact(run):
 
 @pytest.mark.slow
 def test_evaluating_the_run_gives_the_figures_of_its_summary(run):
-    figures = evaluate("env=search", f"model={run.folder.path}", "tasks=60")
-    assert figures["greedy"]["success"] == run.summary["after"]
-    assert figures["sampled"]["success"] == run.summary["after_sampled"]
+    found = [evaluate("env=search", f"model={run.folder.path}", "tasks=60", f"temperature={t}") for t in (0, 1)]
+    assert [results.mean("success") for results in found] == [run.summary["after"], run.summary["after_sampled"]]
+    there = read_results(run.folder.evaluations / "after").metrics["turns"]
+    assert found[0].metrics["turns"] == there
 
 
 @pytest.mark.slow
 def test_eval_prints_and_writes_its_figures(run, tmp_path, capsys):
-    words = ["env=search", f"model={run.folder.path}", "tasks=20", "modes=[greedy]", f"out={tmp_path / 'e'}"]
+    words = ["env=search", f"model={run.folder.path}", "tasks=20", f"out={tmp_path / 'e'}"]
     assert main(["eval", *words, "--json"]) == 0
-    figures = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert figures == json.loads((tmp_path / "e" / "evaluation.json").read_text())["figures"]
-    assert (tmp_path / "e" / "greedy.jsonl.zst").exists()
+    results = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert results == json.loads((tmp_path / "e" / "results.json").read_text())
+    assert len(list(read_trajectories(tmp_path / "e" / "episodes.jsonl.zst"))) == 20
 
 
 @pytest.mark.slow
 def test_without_the_tool_there_is_little_to_know(tmp_path):
-    figures = evaluate("env=search", "env.tool=false", "tasks=120")
-    assert figures["greedy"]["success"] < 0.16
-    assert figures["sampled"]["success"] < 0.16
+    for temperature in (0, 1):
+        results = evaluate("env=search", "env.tool=false", "tasks=120", f"temperature={temperature}")
+        assert results.mean("success") < 0.16
 
 
 @pytest.mark.slow
 def test_evaluations_in_between_do_not_move_the_training(run, tmp_path):
     folder = tmp_path / "run"
     other = train("env=search", *QUICK, "trainer.steps=6", "eval.every=2", "eval.modes=[greedy]", f"out={folder}")
-    rewards = [[line["reward/mean"] for line in one.metrics[:6]] for one in (run, other)]
-    assert rewards[0] == rewards[1]
-    assert (folder / "evaluations" / "step_000002.json").exists()
+    ones, others = (
+        [{key: value for key, value in line.items() if not key.startswith(TIMES)} for line in metrics]
+        for metrics in (run.metrics[:6], other.metrics)
+    )
+    assert ones == others
+    episodes = [[(t.tokens, t.action_logprobs) for t in one.trajectories(6)] for one in (run, other)]
+    assert episodes[0] == episodes[1]
+    between = read_results(folder / "evaluations" / "step_000002")
+    assert (between.subject.model, between.subject.temperature, between.episodes) == ("run step 2", 0.0, 60)
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path):

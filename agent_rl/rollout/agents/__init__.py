@@ -1,8 +1,9 @@
-"""Agents: who speaks in an episode, by tokens (`TokenAgent`) or by messages (`ChatAgent`)."""
+"""Agents: who speaks in an episode, by tokens (`TokenAgent`) or by messages (`ChatAgent`, `ScriptedAgent`)."""
 
 from agent_rl.rollout.agents.base import Action, Agent, Beside, MakeAgent, Plan, group_plans
 from agent_rl.rollout.agents.chat import ChatAgent
 from agent_rl.rollout.agents.demonstrating import DemonstratingAgent, token_agent
+from agent_rl.rollout.agents.scripted import Follower, ScriptedAgent
 from agent_rl.rollout.agents.token import TokenAgent, checked
 
 __all__ = [
@@ -11,8 +12,10 @@ __all__ = [
     "Beside",
     "ChatAgent",
     "DemonstratingAgent",
+    "Follower",
     "MakeAgent",
     "Plan",
+    "ScriptedAgent",
     "TokenAgent",
     "checked",
     "group_plans",

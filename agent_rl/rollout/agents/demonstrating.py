@@ -1,14 +1,13 @@
 """The agent that shows how it is done: it speaks the environment's own solution of the task, in exact tokens."""
 
-from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from agent_rl.core.deadlines import Excuse
 from agent_rl.core.limits import Limits
-from agent_rl.core.message import Message
 from agent_rl.core.outcome import BrokenEnvironmentError, StopReason
 from agent_rl.core.trajectory import Origin, Segment
 from agent_rl.rollout.agents.base import Action, Plan
+from agent_rl.rollout.agents.scripted import Follower
 from agent_rl.rollout.agents.token import TokenAgent
 from agent_rl.rollout.engines.base import Engine
 
@@ -22,12 +21,8 @@ def token_agent(engine: Engine, renderer: "Renderer", limits: Limits, plan: Plan
     return kind(engine, renderer, limits, plan, excuse)
 
 
-class DemonstratingAgent(TokenAgent):
+class DemonstratingAgent(Follower, TokenAgent):
     """Speaks messages instead of sampling; its tokens have the log-probability 0, as if nothing else could be said."""
-
-    def follow(self, messages: Iterable[Message]) -> None:
-        """Say these, one a turn, each asked for when the one before has been answered."""
-        self._script: Iterator[Message] = iter(messages)
 
     async def act(self, number: int) -> Action | None:
         """Say the next message; None when it does not fit into the episode's tokens.
@@ -35,9 +30,7 @@ class DemonstratingAgent(TokenAgent):
         Raises:
             BrokenEnvironmentError: There is no next message, or the call format cannot write it.
         """
-        message = next(self._script, None)
-        if message is None:
-            raise BrokenEnvironmentError("environment", f"its solution ends after {number} turns, the episode does not")
+        message = self.line(number)
         try:
             tokens = self._renderer.action(message, self._tokens)
         except ValueError as error:

@@ -7,11 +7,20 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Literal
 
 from agent_rl.core.outcome import InfrastructureError
+from agent_rl.core.settings import Settings
 from agent_rl.rollout.engines.base import Finish, Generation, Request, Weights
 
 Script = Callable[[Request], list[int]]
+
+
+class ScriptedSettings(Settings):
+    """Settings of a policy that is no model, but plays what environments give as solutions; for evaluation."""
+
+    name: Literal["scripted"] = "scripted"
+    """The engine."""
 
 
 class Fault(StrEnum):

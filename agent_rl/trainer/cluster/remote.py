@@ -66,9 +66,14 @@ class RemoteLearner(RemoteAnnotator):
         metrics: dict[str, float] = self._call("update", batch, *arguments, **options)
         return metrics
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path, behind: bool = False) -> None:
         """Write the state into `folder`, which the ranks see under the same path."""
-        self._call("save", folder.absolute())
+        self._call("save", folder.absolute(), behind)
+
+    def saved(self) -> bool:
+        """Return whether all that was to be written behind is written; another thread than the loop's may ask."""
+        written: bool = self._pool.call(self._name, "saved").value  # the counts are the loop's
+        return written
 
     def load(self, folder: Path) -> None:
         """Restore the state from a checkpoint.

@@ -211,23 +211,35 @@ def answered(folder: Path) -> Result:
     return {"metrics": [], "notes": {"said": torch.tensor(list(said.encode()), dtype=torch.float64)}}
 
 
-def saved(folder: Path) -> Result:
+def saved(folder: Path, name: str = "saved", behind: bool = False) -> Result:
     """Leave off in the middle; what comes after is `continued`'s."""
     worker, learner = policy(model("float32")), critic(model("float32"))
     learn_both(worker, learner)
-    at = folder / "saved"
+    at = folder / name
     at.mkdir(exist_ok=True)
     for each in (worker, learner):
-        each.save(at)
-    return {"metrics": learn_both(worker, learner), "weights": weights(worker.model) | weights(learner.model)}
+        each.save(at, behind)
+    metrics = learn_both(worker, learner)
+    while not all(each.saved() for each in (worker, learner)):
+        time.sleep(0.01)
+    return {"metrics": metrics, "weights": weights(worker.model) | weights(learner.model)}
 
 
-def continued(folder: Path) -> Result:
-    begun = AutoModelForCausalLM.from_pretrained(folder / "saved", attn_implementation=attention.NAME)
+def continued(folder: Path, name: str = "saved") -> Result:
+    Ranks.here().first(lambda: None)  # rank 0 writes the last file
+    begun = AutoModelForCausalLM.from_pretrained(folder / name, attn_implementation=attention.NAME)
     worker, learner = policy(begun.eval()), critic(model("float32", noise=0.5))
     for each in (worker, learner):
-        each.load(folder / "saved")
+        each.load(folder / name)
     return {"metrics": learn_both(worker, learner), "weights": weights(worker.model) | weights(learner.model)}
+
+
+def saved_behind(folder: Path) -> Result:
+    return saved(folder, "behind", behind=True)
+
+
+def continued_from_behind(folder: Path) -> Result:
+    return continued(folder, "behind")
 
 
 def learn_both(worker: PolicyWorker, learner: ValueWorker) -> list[dict[str, float]]:
@@ -256,6 +268,8 @@ SCENARIOS: dict[str, Callable[[Path], Result]] = {
         answered,
         saved,
         continued,
+        saved_behind,
+        continued_from_behind,
     )
 }
 """Both return the same."""

@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 import httpx
-from pydantic import Field, PositiveInt, field_validator
+from pydantic import Field, NonNegativeFloat, PositiveInt, field_validator, model_validator
 
 from agent_rl.core.settings import Settings
 
@@ -30,8 +30,19 @@ class OpenAISettings(Settings):
     parameters: dict[str, Any] = Field(default_factory=dict)
     """Further fields of every request, such as `reasoning_effort`; null leaves out one that is sent otherwise, such as
     `temperature` or `seed`."""
+    price_input: NonNegativeFloat | None = None
+    """US dollars per million tokens that the model reads; with `price_output`, results tell what an episode cost."""
+    price_output: NonNegativeFloat | None = None
+    """US dollars per million tokens that the model writes."""
     return_reasoning: bool = False
     """Send earlier thoughts back as `reasoning_content`, as models want that think between their calls of tools."""
+
+    @model_validator(mode="after")
+    def _both_prices(self) -> "OpenAISettings":
+        """Refuse half a price, of which nothing can be told."""
+        if (self.price_input is None) != (self.price_output is None):
+            raise ValueError("price_input and price_output are given together, or neither")
+        return self
 
     @field_validator("url")
     @classmethod
