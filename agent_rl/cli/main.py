@@ -19,6 +19,7 @@ from agent_rl.core.errors import UserError
 COMMANDS = {
     "train": "train a policy by reinforcement learning",
     "eval": "measure a model on an environment",
+    "rescore": "give saved episodes the rewards that an environment gives now, without a model",
     "sft": "train a model on demonstrations, conversations or good trajectories",
     "plan": "say what memory and time a training needs, without starting it",
     "export": "write the model of a run as others load it",

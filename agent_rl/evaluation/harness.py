@@ -48,8 +48,7 @@ def measure(
         StorageError: The results cannot be written.
     """
     chosen = list(islice(env.task_set(subject.split), tasks))
-    mode = "sampled" if subject.temperature else "greedy"
-    stream = derive(subject.seed, "evaluation", subject.split, mode)
+    stream = stream_of(subject)
     sampling = sampling or Sampling(temperature=subject.temperature)
 
     def play(kept: Sequence[Group] = (), landed: Landed | None = None) -> list[Group]:
@@ -66,3 +65,8 @@ def measure(
     results = summarize(groups, subject, prices)
     folder.record(groups, results)
     return results
+
+
+def stream_of(subject: Subject) -> int:
+    """Return what seeds the episodes of an evaluation, each by its task, place and sample below it."""
+    return derive(subject.seed, "evaluation", subject.split, "sampled" if subject.temperature else "greedy")
