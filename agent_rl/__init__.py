@@ -43,6 +43,7 @@ SHIPPED_ENVIRONMENTS = {
 
 ADAPTERS = {
     "gymnasium": ("agent_rl/Gymnasium-v0", "agent_rl.envs.adapters.gymnasium:Gymnasium"),
+    "lm_eval": ("agent_rl/LmEval-v0", "agent_rl.envs.adapters.lm_eval:LmEval"),
     "openenv": ("agent_rl/OpenEnv-v0", "agent_rl.envs.adapters.openenv:OpenEnv"),
     "skyrl_gym": ("agent_rl/SkyRLGym-v0", "agent_rl.envs.adapters.skyrl_gym:SkyRLGym"),
     "verifiers": ("agent_rl/Verifiers-v0", "agent_rl.envs.adapters.verifiers:Verifiers"),

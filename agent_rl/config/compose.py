@@ -41,7 +41,8 @@ def compose(command: str, words: Sequence[str], base: dict[str, Any] | None = No
         parsed = [_parse(parser, word) for word in words]
         with initialize_config_dir(version_base="1.3", config_dir=str(PRESETS)):
             if base is not None:
-                recorded = [f"+{key}={_quoted(value)}" for key, value in base.items()]
+                known = {key: value for key, value in base.items() if value is not None or not _is_group(key)}
+                recorded = [f"+{key}={_quoted(value)}" for key, value in known.items()]
                 config = hydra_compose(overrides=recorded + [_as_value(override) for override in parsed])
             else:
                 config = hydra_compose(command, overrides=[_choice_or_value(override) for override in parsed])
@@ -83,7 +84,7 @@ def _parse(parser: Any, word: str) -> Any:
 def _choice_or_value(override: Any) -> str:
     """Return the word as Hydra is to read it: presets as they are, values whether or not a preset has the key."""
     group, choice = override.key_or_group, override.value()
-    if not (PRESETS / group).is_dir() or (group in _FREE and choice not in presets(group)):
+    if not _is_group(group) or (group in _FREE and choice not in presets(group)):
         return _as_value(override)
     if choice not in presets(group):
         known = ", ".join(presets(group))
@@ -93,10 +94,14 @@ def _choice_or_value(override: Any) -> str:
     return word
 
 
+def _is_group(key: str) -> bool:
+    return (PRESETS / key).is_dir()
+
+
 def _as_value(override: Any) -> str:
     """Return the word as one that sets a key whether or not it is there already."""
     group = override.key_or_group
-    if (PRESETS / group).is_dir():
+    if _is_group(group):
         return f"++{group}.{_FREE.get(group, 'name')}={_quoted(override.value())}"
     return f"++{override.input_line.lstrip('+')}"
 

@@ -3,7 +3,7 @@
 import itertools
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +55,12 @@ def _parsed(word: str) -> Any:
         return None
 
 
-def _entries(suite: str) -> Iterator[Words]:
+def _entries(suite: str) -> list[Words]:
     file = PRESETS / "suite" / f"{suite}.yaml" if suite in presets("suite") else Path(suite)
     try:
         entries = yaml.safe_load(file.read_text(encoding="utf-8"))
+        if isinstance(entries, list) and entries and all(isinstance(entry, str) for entry in entries):
+            return [tuple(shlex.split(entry)) for entry in entries]
     except FileNotFoundError as error:
         known = presets("suite")
         raise UserError(
@@ -66,9 +68,7 @@ def _entries(suite: str) -> Iterator[Words]:
         ) from error
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise UserError(f"the suite {suite} cannot be read: {error}") from error
-    if not isinstance(entries, list) or not entries or not all(isinstance(entry, str) for entry in entries):
-        raise UserError(f"the suite {suite} is not a list of texts such as 'env=search tasks=100'")
-    return (tuple(shlex.split(entry)) for entry in entries)
+    raise UserError(f"the suite {suite} is not a list of texts such as 'env=search tasks=100'")
 
 
 def _merged(first: Sequence[str], then: Sequence[str]) -> list[str]:

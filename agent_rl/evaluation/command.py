@@ -4,8 +4,9 @@ from functools import partial
 from pathlib import Path
 
 from agent_rl.core.files import read_json, write_json_atomic
+from agent_rl.envs.base import AgentEnv
 from agent_rl.evaluation.figures import Prices
-from agent_rl.evaluation.folder import EvaluationFolder
+from agent_rl.evaluation.folder import EvaluationFolder, Keeper
 from agent_rl.evaluation.harness import measure
 from agent_rl.evaluation.results import Results, Subject
 from agent_rl.evaluation.settings import EvalConfig
@@ -30,24 +31,36 @@ def evaluate_model(config: EvalConfig, folder: EvaluationFolder, console: Consol
         console.phase("load")
         engine, make_agent = _speakers(config, folder.path)
         rollouts = RolloutManager(engine, make_agent, config.env.build, _playing(config))
-        console.phase("evaluate")
         try:
-            return measure(
-                rollouts,
-                env,
-                subject(config),
-                config.tasks,
-                folder,
-                sampling=config.sampling,
-                prices=_prices(config),
-                resumable=True,
-                progress=console.progress,
-            )
+            return _measured(config, rollouts, env, folder, console)
         finally:
             rollouts.close()
 
 
-def subject(config: EvalConfig) -> Subject:
+def _measured(
+    config: EvalConfig, rollouts: RolloutManager, env: AgentEnv, folder: EvaluationFolder, console: Console
+) -> Results:
+    """Measure, and keep each group as soon as it has ended; what is kept already is not played again."""
+    kept = folder.kept()
+    if kept:
+        console.line(f"{len(kept)} tasks have been played already")
+    console.phase("evaluate")
+    with Keeper(folder) as keeper:
+        return measure(
+            rollouts,
+            env,
+            _subject(config),
+            config.tasks,
+            folder,
+            sampling=config.sampling,
+            prices=_prices(config),
+            kept=kept,
+            landed=keeper.keep,
+            progress=console.progress,
+        )
+
+
+def _subject(config: EvalConfig) -> Subject:
     """Return what is measured, and how."""
     return Subject(
         env=config.env.name,

@@ -7,7 +7,7 @@ from agent_rl.core.seeds import derive
 from agent_rl.core.trajectory import Group
 from agent_rl.envs.base import AgentEnv
 from agent_rl.evaluation.figures import Prices
-from agent_rl.evaluation.folder import EvaluationFolder, Keeper
+from agent_rl.evaluation.folder import EvaluationFolder
 from agent_rl.evaluation.results import Results, Subject, summarize
 from agent_rl.rollout.engines.base import Sampling
 from agent_rl.rollout.feed import Progress
@@ -24,7 +24,8 @@ def measure(
     *,
     sampling: Sampling | None = None,
     prices: Prices | None = None,
-    resumable: bool = False,
+    kept: Sequence[Group] = (),
+    landed: Landed | None = None,
     progress: Progress | None = None,
 ) -> Results:
     """Measure the manager's engine on the first `tasks` tasks of a split, and write what was found into `folder`.
@@ -40,29 +41,21 @@ def measure(
         folder: Where it is recorded.
         sampling: How tokens are drawn; by default at the subject's temperature, from all of them.
         prices: What a hosted model's tokens cost.
-        resumable: Keep every group as soon as it has ended, and do not play again what is kept already.
+        kept: Groups that were played before, which are not played again.
+        landed: Called, in another thread, with each group when its episodes have ended.
         progress: Called with the number of finished episodes and of all.
 
     Raises:
-        FailureBudgetError: Too many episodes failed for good. What has ended stays kept.
+        FailureBudgetError: Too many episodes failed for good.
         StorageError: The results cannot be written.
     """
     chosen = list(islice(env.task_set(subject.split), tasks))
     mode = "sampled" if subject.temperature else "greedy"
     stream = derive(subject.seed, "evaluation", subject.split, mode)
     sampling = sampling or Sampling(temperature=subject.temperature)
-
-    def play(kept: Sequence[Group] = (), landed: Landed | None = None) -> list[Group]:
-        known = {group.task_id: group for group in kept}
-        there = {place: known[task.id] for place, task in enumerate(chosen) if task.id in known}
-        return manager.run(chosen, subject.n, sampling, stream, progress, landed, there)
-
-    if resumable:
-        kept = folder.kept()
-        with Keeper(folder) as keeper:
-            groups = play(kept, keeper.keep)
-    else:
-        groups = play()
+    known = {group.task_id: group for group in kept}
+    there = {place: known[task.id] for place, task in enumerate(chosen) if task.id in known}
+    groups = manager.run(chosen, subject.n, sampling, stream, progress, landed, there)
     results = summarize(groups, subject, prices)
     folder.record(groups, results)
     return results

@@ -18,24 +18,26 @@ Row = Sequence[str]
 
 @dataclass(frozen=True)
 class Table:
-    """A title, a header, and rows of as many cells; all but the first column are figures."""
+    """A title, a header, and rows of as many cells; the first columns are `words`, the others figures."""
 
     title: str
     header: Row
     rows: Sequence[Row]
+    words: int = 1
 
     def rich(self) -> rich.table.Table:
         """Return the table for a terminal. What a model or a user named is shown as text, never as markup."""
         table = rich.table.Table(title=Text(self.title), title_justify="left", box=None, pad_edge=False)
         for number, name in enumerate(self.header):
-            table.add_column(Text(name), justify="right" if number else "left", no_wrap=True)
+            table.add_column(Text(name), justify="left" if number < self.words else "right", no_wrap=True)
         for row in self.rows:
             table.add_row(*map(Text, row))
         return table
 
     def markdown(self) -> str:
         """Return the table in Markdown, under its title."""
-        lines = [self.header, ["---", *["---:"] * (len(self.header) - 1)], *self.rows]
+        rule = ["---" if number < self.words else "---:" for number in range(len(self.header))]
+        lines = [self.header, rule, *self.rows]
         written = ["| " + " | ".join(_escaped(cell) for cell in line) + " |" for line in lines]
         return "\n".join([f"### {_escaped(self.title)}", "", *written, ""])
 
@@ -98,7 +100,7 @@ def overview(cells: Mapping[str, Results], failed: Mapping[str, str] | None = No
         for label, found in cells.items()
     ]
     rows += [(label, "failed", *[""] * (len(header) - 2)) for label in failed or {}]
-    return Table("all evaluations", header, rows)
+    return Table("all evaluations", header, rows, words=3)
 
 
 def csv_text(cells: Mapping[str, Results]) -> str:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
 
 import torch
@@ -22,13 +23,17 @@ from agent_rl.trainer.checkpoints import ADAPTERS
 from agent_rl.trainer.mismatch import mismatch
 from agent_rl.trainer.optimizer import OptimizerSettings, apply, learning_rate, make_optimizer
 from agent_rl.trainer.ranks import IDLE, Ranks
+from agent_rl.trainer.saving import AtOnce, Behind, Write
 from agent_rl.trainer.sharding import prepare, through
-from agent_rl.trainer.states import load_state, save_state
-from agent_rl.trainer.weights import PolicyWeights, export
+from agent_rl.trainer.states import load_state, state_writer
+from agent_rl.trainer.weights import PolicyWeights, exporter
 from agent_rl.trainer.worker_settings import WorkerSettings
 from agent_rl.trainer.workers.tokenwise import logprobs
 
 _STATE = "trainer.pt"
+
+Seen = tuple[int, Tensor]
+"""Where in a mini batch the tokens of a sample begin, and their log-probabilities."""
 
 
 class PolicyWorker:
@@ -55,8 +60,11 @@ class PolicyWorker:
         self.micro_tokens = micro_tokens
         adapters = list(adapter_parameters(model).values())
         self.optimizer = make_optimizer(adapters or list(model.parameters()), optimizer)
+        self._behind = Behind(self.ranks)
         self.updates = 0
         self.skipped = 0
+        self._seen: list[Seen] = []
+        self._trained = 0
 
     def update(
         self, batch: Sequence[Sample], algorithm: AlgorithmSettings, updates: int, measure: bool = False
@@ -83,10 +91,13 @@ class PolicyWorker:
             for sample, factor in zip(_prepared(batch, algorithm, factors, divisor), factors.tolist(), strict=True)
         ]
         computed = [sample for sample in weighted if algorithm.dense or sample.advantages.any()]
+        begins = accumulate(lengths, initial=0)
+        places = {id(sample): begin for sample, begin in zip(weighted, begins, strict=False)}
+        self._seen, self._trained = [], trained
         sums: dict[str, float] = defaultdict(float)
         gaps: list[Tensor] = []
         for micro in self.ranks.micro_batches(computed, self.micro_tokens):
-            gaps += self._backward(micro, algorithm, divisor, sums) if micro else self._idle()
+            gaps += self._backward(micro, algorithm, divisor, sums, places) if micro else self._idle()
         sums = self.ranks.totals(sums)
         seen, loss = sums.pop("tokens", 0.0), sums.pop("loss", 0.0)
         metrics = {
@@ -107,6 +118,17 @@ class PolicyWorker:
             "policy/skipped_updates": float(norm is None),
         }
 
+    def computed(self) -> Tensor:
+        """Return the log-probabilities of the trained tokens of the last update's batch, `[A]`, float64.
+
+        They are those of its forward pass, before the weights changed; NaN of tokens that were not computed.
+        """
+        found = torch.full((self._trained,), torch.nan, dtype=torch.float64)
+        for seen in self.ranks.gathered(self._seen):
+            for begin, part in seen:
+                found[begin : begin + len(part)] = part
+        return found
+
     def logprobs(self, batch: Sequence[Sample]) -> Tensor:
         """Return the log-probabilities of the trained tokens of all samples, in order, without a gradient, `[A]`."""
         return logprobs(self.model, self.ranks, batch, self.micro_tokens, self.temperature)
@@ -120,13 +142,27 @@ class PolicyWorker:
         updates = self.updates
         return PolicyWeights(version, self.model, tokenizer, lambda: self.updates == updates)
 
-    def save(self, folder: Path) -> None:
-        """Write the model in Hugging Face format, adapters merged and beside, and the optimizer's state."""
-        export(self.model, folder)
-        if adapters := {name: whole(weight.detach()) for name, weight in adapter_parameters(self.model).items()}:
-            self.ranks.first(lambda: save_adapters(self.model, adapters, folder / ADAPTERS))
+    def save(self, folder: Path, behind: bool = False) -> None:
+        """Write the model in Hugging Face format, adapters merged and beside, and the optimizer's state.
+
+        What is to be written `behind` is copied now, and written by a thread; `saved` says when it is.
+        """
+        saving = self._behind if behind else AtOnce(self.ranks)
+        writes: list[Write] = [exporter(self.model, folder, saving)]
+        named = {name: whole(weight.detach()) for name, weight in adapter_parameters(self.model).items()}
+        if adapters := saving.keep(named):
+            writes.append(lambda: saving.first(lambda: save_adapters(self.model, adapters, folder / ADAPTERS)))
         counts = {"updates": self.updates, "skipped": self.skipped}
-        save_state(folder / _STATE, self.optimizer, self.model, self.ranks, own=False, **counts)
+        file = folder / _STATE
+        saving.write([*writes, state_writer(file, self.optimizer, self.model, self.ranks, False, saving, **counts)])
+
+    def saved(self) -> bool:
+        """Return whether all that was to be written behind is written.
+
+        Raises:
+            Exception: What kept it from being written.
+        """
+        return self._behind.done()
 
     def load(self, folder: Path) -> None:
         """Restore adapters and the optimizer's state; a model without adapters has been loaded from the same folder.
@@ -140,9 +176,17 @@ class PolicyWorker:
         self.updates, self.skipped = state["updates"], state["skipped"]
 
     def _backward(
-        self, micro: list[Sample], algorithm: AlgorithmSettings, divisor: float, sums: dict[str, float]
+        self,
+        micro: list[Sample],
+        algorithm: AlgorithmSettings,
+        divisor: float,
+        sums: dict[str, float],
+        places: dict[int, int],
     ) -> list[Tensor]:
-        """Add a micro batch to the gradient and to `sums`; return log p - log p_old of its sampled tokens."""
+        """Add a micro batch to the gradient and to `sums`; return log p - log p_old of its sampled tokens.
+
+        `places` says where in the mini batch the tokens of each sample, by its identity, begin.
+        """
         packed = self._pack(micro)
         logprobs, entropies = through(self.model, predict, packed, self.temperature, algorithm.entropy > 0)
         tokens = _tokens(micro, logprobs)
@@ -151,6 +195,8 @@ class PolicyWorker:
         loss = (result.loss * factors).sum()
         (loss / divisor).backward()
         with torch.no_grad():
+            parts = logprobs.double().cpu().split(tokens.lengths)
+            self._seen += [(places[id(sample)], part.clone()) for sample, part in zip(micro, parts, strict=True)]
             gap = tokens.old_logprobs - tokens.logprobs
             sums["tokens"] += len(gap)
             if "guided" in tokens.notes:  # what was shown has no old policy to be far from

@@ -22,9 +22,10 @@ def test_they_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(f"  {name} " in listed for name in agent_rl.ADAPTERS)
 
 
-def test_a_missing_library_is_the_users_to_mend() -> None:
-    with pytest.raises(UserError, match="needs the package verifiers"):
-        agent_rl.make("verifiers", id="anything")
+@pytest.mark.parametrize(("name", "setting"), [("verifiers", {"id": "anything"}), ("lm_eval", {"task": "gsm8k"})])
+def test_a_missing_library_is_the_users_to_mend(name: str, setting: dict[str, str]) -> None:
+    with pytest.raises(UserError, match=f"needs the package {name}"):
+        agent_rl.make(name, **setting)
 
 
 def test_a_setting_that_is_missing_is_named() -> None:
