@@ -129,8 +129,8 @@ def summarize(groups: Sequence[Group], subject: Subject, prices: Prices | None =
 
 def _table(groups: Sequence[Group], subject: Subject, prices: Prices | None) -> tuple[list[str], NDArray[np.float64]]:
     """Return the names of all metrics and their value for each task, `[T, M]`; nan where a task has none."""
-    rows = [_of_task(group, subject, prices) for group in groups]
-    names = _ordered({name for row in rows for name in row})
+    rows = [task_figures(group, subject, prices) for group in groups]
+    names = ordered({name for row in rows for name in row})
     values = np.full((len(rows), len(names)), math.nan)
     for number, row in enumerate(rows):
         for column, name in enumerate(names):
@@ -138,7 +138,7 @@ def _table(groups: Sequence[Group], subject: Subject, prices: Prices | None) -> 
     return names, values
 
 
-def _of_task(group: Group, subject: Subject, prices: Prices | None) -> dict[str, float]:
+def task_figures(group: Group, subject: Subject, prices: Prices | None) -> dict[str, float]:
     """Return the means over a task's usable episodes, and what more of them than one tell; nothing without any."""
     episodes = [figures(episode, subject.success_at, prices) for episode in group.usable]
     found: dict[str, float] = {}
@@ -180,8 +180,8 @@ _ORDER = ("success", "reward", "avg@", "pass@", "pass^", "reward/", "turns", "to
 _THEN = ("tool_calls", "invalid_calls", "tools/", "stop/", "failed/", "seconds", "cost")
 
 
-def _ordered(names: set[str]) -> list[str]:
-    """Return names in the order in which they are read."""
+def ordered(names: set[str]) -> list[str]:
+    """Return the names of metrics in the order in which they are read."""
 
     def key(name: str) -> tuple[int, tuple[float, str]]:
         stem = next((mark for mark in ("/", "@", "^") if mark in name), "")
