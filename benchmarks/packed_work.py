@@ -1,12 +1,17 @@
 """The work of the trainer's benchmark: trajectories of three turns, in groups that share a prompt or not."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 
 from agent_rl.core.outcome import StopReason
 from agent_rl.core.trajectory import Group, Origin, Segment, Trajectory, Turn
+from agent_rl.trainer.algorithms import AlgorithmSettings, make_batch
+from agent_rl.trainer.annotate import annotate
+from agent_rl.trainer.batches import samples
+from agent_rl.trainer.workers import PolicyWorker
 
 VOCABULARY = 512
+_EPISODE_TOKENS = 4096
 _TURNS = ((24, 16), (24, 8), (24, 0))  # tokens that are sampled, and that a tool answers
 
 
@@ -26,6 +31,14 @@ def make_groups(groups: int, samples: int, prompt: int, same: bool, seed: int = 
         rows = [_trajectory(shown if same else words(prompt), sample, random, words) for sample in range(samples)]
         made.append(Group(str(number), rows))
     return made
+
+
+def full_update(worker: PolicyWorker, groups: Sequence[Group], algorithm: AlgorithmSettings) -> None:
+    """Learn from groups as the training loop does, in one optimizer step."""
+    batch = annotate(make_batch(groups), [worker] if "old" in algorithm.needs else [])
+    episodes = algorithm.settle(batch, _EPISODE_TOKENS)
+    compares = "old" not in algorithm.needs
+    worker.update(samples(episodes, algorithm.advantage.advantages(episodes)), algorithm, 1000, measure=compares)
 
 
 def _trajectory(

@@ -54,9 +54,9 @@ def _commits() -> Iterator[list[float]]:
     seconds: list[float] = []
     commit = Recorder.commit
 
-    def timed(recorder: Recorder, step: int, metrics: dict[str, float], checkpoint: Path | None) -> None:
+    def timed(recorder: Recorder, step: int, metrics: dict[str, float]) -> None:
         begun = time.perf_counter()
-        commit(recorder, step, metrics, checkpoint)
+        commit(recorder, step, metrics)
         seconds.append(time.perf_counter() - begun)
 
     with patch.object(Recorder, "commit", timed):

@@ -9,6 +9,7 @@ turns, so that a machine that drifts slows both; the fastest round of each count
 import argparse
 import copy
 import json
+import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -17,31 +18,21 @@ import torch
 from calibration import matmul_gflops
 from grpo_step import OurStep, trl_step, trl_steps
 from loss_memory import loss_memory
-from packed_work import VOCABULARY, make_groups
+from packed_work import VOCABULARY, full_update, make_groups
 from transformers import PreTrainedModel
+from two_ranks import two_rank_speedup
 
 from agent_rl.core.trajectory import Group
 from agent_rl.models import attention
 from agent_rl.models.scratch import new_model
-from agent_rl.trainer.algorithms import AlgorithmSettings, make_batch
+from agent_rl.trainer.algorithms import AlgorithmSettings
 from agent_rl.trainer.algorithms.correction import CorrectionSettings
-from agent_rl.trainer.annotate import annotate
-from agent_rl.trainer.batches import samples
 from agent_rl.trainer.optimizer import OptimizerSettings
 from agent_rl.trainer.settings import TrainerSettings
 from agent_rl.trainer.workers import PolicyWorker
 
 _VOCABULARIES = (32_000, 150_000)
 _TRAINED = 2048  # tokens whose loss is measured
-_EPISODE_TOKENS = 4096
-
-
-def full_update(worker: PolicyWorker, groups: Sequence[Group], algorithm: AlgorithmSettings) -> None:
-    """Learn from groups as the training loop does, in one optimizer step."""
-    batch = annotate(make_batch(groups), [worker] if "old" in algorithm.needs else [])
-    episodes = algorithm.settle(batch, _EPISODE_TOKENS)
-    compares = "old" not in algorithm.needs
-    worker.update(samples(episodes, algorithm.advantage.advantages(episodes)), algorithm, 1000, measure=compares)
 
 
 class BareStep:
@@ -112,7 +103,8 @@ def main() -> None:
     figures |= {
         f"shared_{name}": speed for name, speed in updates(make_groups(16, 4, 300, True), arguments.rounds).items()
     }
-    figures["two_rank_speedup"] = None  # until there are several ranks
+    figures |= two_rank_speedup(arguments.rounds)
+    figures["load"] = os.getloadavg()[0]
     figures["loss_memory_mb"] = {str(size): loss_memory(size, _TRAINED) for size in _VOCABULARIES}
     figures["loss_memory_mb_twice_the_tokens"] = {str(size): loss_memory(size, 2 * _TRAINED) for size in _VOCABULARIES}
     if arguments.peer:

@@ -25,6 +25,7 @@ COMMANDS = {
     "export": "write the model of a run, or the log of an evaluation, as others read it",
     "check": "prove an environment without a model",
     "serve": "serve passages or a sandbox to many runs, over HTTP",
+    "view": "show runs, evaluations and their trajectories in a browser",
     "audit": "prove or refute that a run trained exactly what was sampled",
     "list": "list environments, wrappers, tools, call formats, sandboxes, engines, models, algorithms and trackers",
     "new": "write an environment or a tool to begin with",

@@ -22,6 +22,7 @@ _MAY_CHANGE = {
     "trainer.skipped_budget",
     "trainer.mismatch_alarm",
     "trainer.profile",
+    "trainer.async_checkpoints",
     "tracker",
     "engine.urls",
     *(f"cluster.{key}" for key in ("address", "strategy", "restarts", "start_seconds")),

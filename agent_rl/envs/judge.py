@@ -3,6 +3,8 @@
 import hashlib
 import json
 import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +18,7 @@ from agent_rl.envs.endpoint import Endpoint
 from agent_rl.envs.fencing import fenced, mark_of
 from agent_rl.envs.verdicts import Verdicts
 
+Ask = Callable[[Sequence[Message]], Awaitable[str]]
 _SOURCE = "judge"
 _verdicts = Verdicts()
 _SYSTEM = """You are a judge. {prompt}
@@ -68,20 +71,38 @@ class Judge(Endpoint):
         return self.model_dump(mode="json", include={"model", "url", "prompt", "scale", "parameters"})
 
     async def _asked(self, judged: dict[str, str]) -> float:
-        mark = mark_of(self.prompt, *judged, *judged.values())
-        # each part in a fence of its own: none can pass for another, such as a reference that agrees with the answer
-        text = "\n\n".join(fenced(name, part, mark) for name, part in judged.items())
-        low, high = self.scale
-        rules = _SYSTEM.format(prompt=self.prompt, mark=mark, low=low, high=high)
-        messages: list[Message] = [system(rules), user(fenced("judged", text, mark))]
-        for attempt in range(self.retries + 1):
-            count("judge/retries" if attempt else "judge/calls")
-            said = await self.ask(_SOURCE, messages)
-            verdict = read_verdict(said, mark)
-            if verdict is not None and low <= verdict <= high:
-                return (verdict - low) / (high - low)
-            messages = [*messages[:2], assistant(said or "…"), user(_AGAIN.format(mark=mark, low=low, high=high))]
-        raise InfrastructureError(_SOURCE, f"no valid verdict in {self.retries + 1} answers; the last: {said[-100:]!r}")
+        return await verdict_on(judged, self.prompt, self.scale, self.retries, partial(self.ask, _SOURCE))
+
+
+async def verdict_on(
+    judged: Mapping[str, str], prompt: str, scale: tuple[float, float], retries: int, ask: Ask
+) -> float:
+    """Return where on the scale the verdict lies that a model gives, from 0 to 1.
+
+    Args:
+        judged: What is judged, each part by its name.
+        prompt: What to judge, and by which standard.
+        scale: The worst and the best verdict.
+        retries: How often it is asked again after an answer without a valid verdict.
+        ask: Returns what the model says to messages.
+
+    Raises:
+        InfrastructureError: It gave no valid verdict as often as it was asked.
+    """
+    mark = mark_of(prompt, *judged, *judged.values())
+    # each part in a fence of its own: none can pass for another, such as a reference that agrees with the answer
+    text = "\n\n".join(fenced(name, part, mark) for name, part in judged.items())
+    low, high = scale
+    rules = _SYSTEM.format(prompt=prompt, mark=mark, low=low, high=high)
+    messages: list[Message] = [system(rules), user(fenced("judged", text, mark))]
+    for attempt in range(retries + 1):
+        count("judge/retries" if attempt else "judge/calls")
+        said = await ask(messages)
+        verdict = read_verdict(said, mark)
+        if verdict is not None and low <= verdict <= high:
+            return (verdict - low) / (high - low)
+        messages = [*messages[:2], assistant(said or "…"), user(_AGAIN.format(mark=mark, low=low, high=high))]
+    raise InfrastructureError(_SOURCE, f"no valid verdict in {retries + 1} answers; the last: {said[-100:]!r}")
 
 
 def read_verdict(said: str, mark: str) -> float | None:

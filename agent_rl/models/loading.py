@@ -1,5 +1,7 @@
 """Loading models and tokenizers: a shipped one, a run's checkpoint, a folder, or a Hugging Face name."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -7,6 +9,7 @@ import transformers
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
     AutoTokenizer,
     PretrainedConfig,
     PreTrainedModel,
@@ -53,18 +56,39 @@ def load_model(settings: ModelSettings) -> tuple[PreTrainedModel, PreTrainedToke
         UserError: There is no such model, or its files are damaged.
     """
     place = resolve(settings.path)
-    try:
+    with _loading(settings, place):
         tokenizer = AutoTokenizer.from_pretrained(place)
         model = AutoModelForCausalLM.from_pretrained(
             place, dtype=getattr(torch, settings.dtype), attn_implementation=attention.NAME
         )
         return model.to(device_of(settings)).eval(), tokenizer
-    except Exception as error:  # safetensors, tokenizers and transformers raise types of their own for damaged files
-        raise UserError(f"model '{settings.path}' cannot be loaded from {place}: {_first_line(error)}") from error
 
 
-def load_skeleton(settings: ModelSettings) -> PreTrainedModel:
-    """Return the model that `load_model` would, without memory for its weights: on the device `meta`.
+def load_scorer(settings: ModelSettings) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Load a decoder with a head of one number, `score`, with `agent_rl`'s attention, and its tokenizer.
+
+    Raises:
+        UserError: There is no such model, it is of another kind, or its files are damaged.
+    """
+    place = resolve(settings.path)
+    with _loading(settings, place):
+        numbers = AutoConfig.from_pretrained(place).num_labels
+    if numbers != 1:
+        raise UserError(f"model '{settings.path}' has no head of one number: its config.json says {numbers}")
+    with _loading(settings, place):
+        tokenizer = AutoTokenizer.from_pretrained(place)
+        model, told = AutoModelForSequenceClassification.from_pretrained(
+            place, dtype=getattr(torch, settings.dtype), attn_implementation=attention.NAME, output_loading_info=True
+        )
+    if not hasattr(model, "score"):
+        raise UserError(f"model '{settings.path}' is no decoder with a head `score`: it is a {type(model).__name__}")
+    if told["missing_keys"]:
+        raise UserError(f"the files of model '{settings.path}' lack {', '.join(sorted(told['missing_keys']))}")
+    return model.to(device_of(settings)).eval(), tokenizer
+
+
+def load_skeleton(settings: ModelSettings, scores: bool = False) -> PreTrainedModel:
+    """Return the model that `load_model`, or `load_scorer`, would, without memory for its weights: on `meta`.
 
     Raises:
         UserError: There is no such model, or its files are damaged.
@@ -74,9 +98,10 @@ def load_skeleton(settings: ModelSettings) -> PreTrainedModel:
         config = AutoConfig.from_pretrained(place)
     except Exception as error:  # as in `load_model`
         raise UserError(f"the configuration of model '{settings.path}' cannot be read: {_first_line(error)}") from error
+    kind = AutoModelForSequenceClassification if scores else AutoModelForCausalLM
     with torch.device("meta"):
         dtype = getattr(torch, settings.dtype)
-        return AutoModelForCausalLM.from_config(config, dtype=dtype, attn_implementation=attention.NAME).eval()
+        return kind.from_config(config, dtype=dtype, attn_implementation=attention.NAME).eval()
 
 
 def load_config(settings: ModelSettings) -> PretrainedConfig:
@@ -112,6 +137,15 @@ def device_of(settings: ModelSettings) -> torch.device:
     if settings.device != "auto":
         return torch.device(settings.device)
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@contextmanager
+def _loading(settings: ModelSettings, place: str) -> Iterator[None]:
+    """Let what goes wrong in the block be one line."""
+    try:
+        yield
+    except Exception as error:  # safetensors, tokenizers and transformers raise types of their own for damaged files
+        raise UserError(f"model '{settings.path}' cannot be loaded from {place}: {_first_line(error)}") from error
 
 
 def _first_line(error: Exception) -> str:

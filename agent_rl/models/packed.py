@@ -83,15 +83,13 @@ def pack(sequences: Sequence[tuple[Sequence[int], Sequence[bool]]], kept: Kept |
         for at, flag in enumerate(mask)
         if flag
     ]
-    return Packed(
-        tokens=torch.tensor([tree.tokens]),
-        positions=torch.tensor([tree.positions]),
-        segments=tree.segments,
-        behind=tree.behind,
-        sources=torch.tensor([source for source, _ in trained], dtype=torch.long),
-        targets=torch.tensor([target for _, target in trained], dtype=torch.long),
-        kept=kept,
-    )
+    return _packed(tree, [source for source, _ in trained], [target for _, target in trained], kept)
+
+
+def pack_ends(sequences: Sequence[Sequence[int]]) -> Packed:
+    """Pack sequences, none of them empty, of which the output at the last token is wanted and nothing is trained."""
+    tree = _Tree()
+    return _packed(tree, [rows[-1] for rows in tree.grow(sequences)], [], None)
 
 
 def common(one: Sequence[int], other: Sequence[int]) -> int:
@@ -163,7 +161,7 @@ def kept_mass(logprobs: Tensor, kept: Kept) -> Tensor:
 
 
 def hidden(decoder: Module, packed: Packed) -> Tensor:
-    """Return the output of a model's decoder at the tokens before the trained ones, `[A, H]`."""
+    """Return the output of a model's decoder at the sources of a pack, `[A, H]`."""
     decoded: Tensor = decoder(
         input_ids=packed.tokens,
         position_ids=packed.positions,
@@ -181,6 +179,18 @@ def _said(logits: Tensor, targets: Tensor, entropy_gradient: bool, kept: Kept | 
     if kept is not None:
         chosen = chosen - kept_mass(logprobs, kept)
     return Predicted(chosen, -(drawn.exp() * drawn).sum(-1))
+
+
+def _packed(tree: "_Tree", sources: list[int], targets: list[int], kept: Kept | None) -> Packed:
+    return Packed(
+        tokens=torch.tensor([tree.tokens]),
+        positions=torch.tensor([tree.positions]),
+        segments=tree.segments,
+        behind=tree.behind,
+        sources=torch.tensor(sources, dtype=torch.long),
+        targets=torch.tensor(targets, dtype=torch.long),
+        kept=kept,
+    )
 
 
 class _Tree:

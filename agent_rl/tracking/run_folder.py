@@ -3,11 +3,13 @@
 import fcntl
 import itertools
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import IO
 
 import yaml
 from pydantic import BaseModel
@@ -15,6 +17,8 @@ from pydantic import BaseModel
 from agent_rl.core.errors import UserError
 from agent_rl.core.files import write_json_atomic, write_text_atomic
 from agent_rl.tracking.facts import describe
+
+_GLANCES, _GLANCE = 3, 0.05  # tries, and seconds between: `held` holds a folder as well, for a moment
 
 
 @dataclass(frozen=True)
@@ -65,10 +69,8 @@ class RunFolder:
             UserError: Another process holds it.
         """
         with (self.path / ".lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise UserError(f"another process is working in {self.path}") from error
+            if not _locked(lock):
+                raise UserError(f"another process is working in {self.path}")
             yield
 
     @property
@@ -122,6 +124,11 @@ class RunFolder:
         return self.path / "beside"
 
     @property
+    def learned(self) -> Path:
+        """The folder of what the trainer made of the trajectories' tokens, one file a step."""
+        return self.path / "learned"
+
+    @property
     def evaluations(self) -> Path:
         """The folder of the evaluations around training, a folder each."""
         return self.path / "evaluations"
@@ -135,7 +142,7 @@ class RunFolder:
         for folder in (*self.checkpoints.glob("step_*"), *self.evaluations.glob("step_*")):
             if folder.name > last and folder.is_dir():
                 shutil.rmtree(folder)
-        for part in (self.trajectories, self.beside):
+        for part in (self.trajectories, self.beside, self.learned):
             for file in part.glob("step_*"):
                 if file.name.partition(".")[0] > last:
                     file.unlink()
@@ -144,6 +151,10 @@ class RunFolder:
         """The file of the trajectories of one training step."""
         return self.trajectories / f"step_{step:06d}.jsonl.zst"
 
+    def learned_file(self, step: int) -> Path:
+        """The file of what the trainer made of the tokens of one training step, see `rollout.learned`."""
+        return self.learned / f"step_{step:06d}.npz"
+
     def profile_file(self, step: int) -> Path:
         """The file of the profile of one training step."""
         return self.path / "profiles" / f"step_{step:06d}.json.gz"
@@ -151,6 +162,18 @@ class RunFolder:
     def beside_file(self, step: int) -> Path:
         """The file of what was played beside the trajectories of one training step, where there is any."""
         return self.beside / f"step_{step:06d}.jsonl.zst"
+
+
+def held(folder: Path) -> bool:
+    """Whether a process holds the folder of a run, see `RunFolder.alone`."""
+    try:
+        with (folder / ".lock").open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
 
 
 def create_run(out: str | None, name: str, config: BaseModel, command: list[str]) -> RunFolder:
@@ -169,6 +192,17 @@ def write_config(folder: RunFolder, config: BaseModel) -> None:
     """Write the resolved configuration."""
     text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
     write_text_atomic(folder.config_yaml, text)
+
+
+def _locked(lock: IO[str]) -> bool:
+    for _ in range(_GLANCES):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            time.sleep(_GLANCE)
+        else:
+            return True
+    return False
 
 
 def _fresh(name: str) -> Path:

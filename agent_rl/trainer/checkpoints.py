@@ -1,7 +1,8 @@
 """Checkpoints: complete or not there at all, in Hugging Face format, with the trainer's state beside."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,8 +24,16 @@ class Worker(Protocol):
     skipped: int
     """Updates that were skipped because a loss or gradient was not finite."""
 
-    def save(self, folder: Path) -> None:
-        """Write the state into `folder`."""
+    def save(self, folder: Path, behind: bool = False) -> None:
+        """Write the state into `folder`; `behind`: copy it now, and write it while other calls are made."""
+        ...
+
+    def saved(self) -> bool:
+        """Return whether all that was to be written behind is written; any thread may ask.
+
+        Raises:
+            Exception: What kept it from being written.
+        """
         ...
 
     def load(self, folder: Path) -> None:
@@ -46,20 +55,42 @@ def prepare_checkpoint(
     Raises:
         StorageError: It cannot be written, and what there was of it is gone.
     """
+    work = begin_checkpoint(folder, step, workers, behind=False)
+    with _gone_on_failure(work):
+        complete_checkpoint(work, tokenizer, feed)
+    return work
+
+
+def begin_checkpoint(folder: RunFolder, step: int, workers: Sequence[Worker], behind: bool = True) -> Path:
+    """Let the workers write their part of the checkpoint of `step`, or begin to write it `behind`; return where.
+
+    Raises:
+        StorageError: It cannot be written, and what there was of it is gone.
+    """
     work = folder.checkpoints / f".step_{step:06d}"
     shutil.rmtree(work, ignore_errors=True)
+    with _gone_on_failure(work):
+        work.mkdir(parents=True)
+        for worker in workers:
+            worker.save(work, behind)
+    return work
+
+
+def complete_checkpoint(work: Path, tokenizer: PreTrainedTokenizerBase, feed: dict[str, Any]) -> None:
+    """Write what a checkpoint holds beside the workers' part, and that it is all."""
+    tokenizer.save_pretrained(work)
+    write_json_atomic(work / _FEED, feed)
+    seal(work)
+
+
+@contextmanager
+def _gone_on_failure(work: Path) -> Iterator[None]:
     try:
         with storing(work):
-            work.mkdir(parents=True)
-            for worker in workers:
-                worker.save(work)
-            tokenizer.save_pretrained(work)
-            write_json_atomic(work / _FEED, feed)
-            seal(work)
+            yield
     except StorageError:
         shutil.rmtree(work, ignore_errors=True)
         raise
-    return work
 
 
 def commit_checkpoint(work: Path, keep: int) -> Path:

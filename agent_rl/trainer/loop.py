@@ -48,19 +48,18 @@ class Loop:
             rollout = self.rollouts.next(self.recorder.console.progress)
         with self.clock.phase("update"):
             algorithm, limits = self.config.algorithm, self.config.rollout.limits
-            kept = filtered(rollout.groups, algorithm.keep, step)
+            groups, judged = self.team.judge(rollout.groups)
+            kept = filtered(groups, algorithm.keep, step)
             noted = annotate(make_batch(kept), self.team.annotators)
             episodes = algorithm.settle(noted, limits.episode_tokens)
             batch = samples(episodes, algorithm.advantage.advantages(episodes))
-            metrics = self._update(step, batch) | noted_metrics(episodes)
+            metrics = judged | self._update(step, batch) | noted_metrics(episodes)
             alarm.check(step + 1, metrics)
         with self.clock.phase("weights"):
             self.rollouts.update_weights(self.recorder.weights(step + 1, self.team.policy))
         with self.clock.phase("record"):
-            checkpoint = self.recorder.prepare(step + 1, rollout, self.team.workers, self.rollouts.feed_state())
-        self.recorder.commit(
-            step + 1, self._metrics(step, rollout, batch) | metrics | self.clock.metrics(batch), checkpoint
-        )
+            self.recorder.prepare(step + 1, rollout, self.team.workers, self.rollouts.feed_state())
+        self.recorder.commit(step + 1, self._metrics(step, rollout, batch) | metrics | self.clock.metrics(batch))
 
     def _update(self, step: int, batch: list[Sample]) -> dict[str, float]:
         """Take the optimizer steps of one rollout; return the mean of each of their metrics.

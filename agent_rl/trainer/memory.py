@@ -20,6 +20,7 @@ from agent_rl.models.weights import adapter_parameters
 from agent_rl.rollout.engines.embedded.settings import EmbeddedSettings
 from agent_rl.trainer.cluster.placement import pools_of, shape_of
 from agent_rl.trainer.cluster.settings import RaySettings
+from agent_rl.trainer.reward_settings import GenerativeSettings
 from agent_rl.trainer.settings import TrainConfig
 
 MB = 2**20
@@ -92,13 +93,18 @@ def devices(config: TrainConfig) -> list[Device]:
     value = None
     if config.value is not None:
         value = sizes(config.model.model_copy(update={"path": config.value.model or config.model.path}))
+    judge = None
+    if config.reward_model is not None:
+        judge = sizes(config.model.model_copy(update={"path": config.reward_model.path}))
     engine, gpu = _engine(config, policy), _on_gpu(config.model)
     if not isinstance(config.cluster, RaySettings):
-        kinds = ("policy", "learners", "reference")
-        return [Device("this process", _workers(config, policy, value, kinds, 1) | engine, 1, gpu)]
+        kinds = ("policy", "learners", "reference", "reward_model")
+        return [Device("this process", _workers(config, policy, value, judge, kinds, 1) | engine, 1, gpu)]
     shape = shape_of(config, config.cluster)
     found = [
-        Device(f"a rank of {name}", _workers(config, policy, value, kinds, shape.ranks), shape.ranks, shape.gpus > 0)
+        Device(
+            f"a rank of {name}", _workers(config, policy, value, judge, kinds, shape.ranks), shape.ranks, shape.gpus > 0
+        )
         for name, kinds in pools_of(config, config.cluster).items()
     ]
     if isinstance(config.engine, EmbeddedSettings):
@@ -149,7 +155,7 @@ def _size(config: TrainConfig) -> int:
 
 
 def _workers(
-    config: TrainConfig, policy: Sizes, value: Sizes | None, kinds: tuple[str, ...], ranks: int
+    config: TrainConfig, policy: Sizes, value: Sizes | None, judge: Sizes | None, kinds: tuple[str, ...], ranks: int
 ) -> dict[str, float]:
     """Return the parts of the workers of some kinds in each of `ranks` ranks."""
     each, parts = _size(config) / MB / ranks, dict[str, float]()
@@ -171,20 +177,33 @@ def _workers(
         and (config.lora is None or "policy" not in kinds)
     ):
         parts["reference"] = policy.parameters * each
-    computing = [model for _, model, _, _ in learning] or [policy]
-    if ranks > 1:  # the layer that computes, the next one, and what lies outside of layers
-        whole = max(2 * model.layer + model.parameters - _in_layers(model) for model in computing)
-        parts["gathered weights"] = whole * (2 if config.worker.compute == "bfloat16" else _size(config)) / MB
-    if not learning:
-        return parts
+    computing = [model for _, model, _, _ in learning] or ([policy] if "reference" in kinds else [])
+    judging: dict[str, float] = {}
+    if judge is not None and "reward_model" in kinds:
+        parts["reward model"], judging = _judging(config, judge, each)
+    if ranks > 1:
+        sharded = [*computing, judge] if judge is not None and "reward_model" in kinds and not judging else computing
+        parts |= _gathered(config, sharded)
     # Workers learn one after the other, and each drops its gradients when it has learned.
     update = {
-        "gradients": max(trained for *_, trained in learning) * each,
-        "activations": max(_activations(config, model) for model in computing),
+        "gradients": max((trained for *_, trained in learning), default=0) * each,
+        "activations": max((_activations(config, model) for _, model, _, _ in learning), default=0.0),
     }
+    if config.trainer.async_checkpoints and not _on_gpu(config.model):  # it is written during the next update
+        states = sum(2 * trained + (held if whose else 0) for whose, _, held, trained in learning) * each
+        model = policy.parameters * _size(config) / MB if "policy" in kinds else 0.0
+        return parts | update | {"copy for a checkpoint": states + model}
     whole_copy = "policy" in kinds and (config.lora is not None or ranks > 1) and not _on_gpu(config.model)
     checkpoint = {"copy for a checkpoint": policy.parameters * _size(config) / MB} if whole_copy else {}
-    return parts | max(update, checkpoint, key=lambda moment: sum(moment.values()))
+    moment = max(update, checkpoint, judging, key=lambda moment: sum(moment.values()))
+    return parts | (moment if any(moment.values()) else {})
+
+
+def _gathered(config: TrainConfig, models: list[Sizes]) -> dict[str, float]:
+    """Return what is whole of models that are dealt out: the layer that computes, the next one, and what is in none."""
+    whole = max((2 * model.layer + model.parameters - _in_layers(model) for model in models), default=0)
+    size = 2 if config.worker.compute == "bfloat16" else _size(config)
+    return {"gathered weights": whole * size / MB} if models else {}
 
 
 def _in_layers(model: Sizes) -> int:
@@ -202,15 +221,33 @@ def _activations(config: TrainConfig, model: Sizes) -> float:
     return float(tokens * kept * size + logits) / MB
 
 
+def _judging(config: TrainConfig, judge: Sizes, each: float) -> tuple[float, dict[str, float]]:
+    """Return what a reward model holds (MB), and what else it needs while it judges.
+
+    One that writes verdicts is whole in every rank, and has a cache then; its own tokens may be more than the policy's.
+    """
+    settings = config.reward_model
+    if not isinstance(settings, GenerativeSettings):
+        return judge.decoder * each, {}
+    longest = config.rollout.limits.episode_tokens + settings.answer_tokens
+    cache = settings.rows * _row(config, judge, longest) / MB
+    return judge.parameters * _size(config) / MB, {"cache of the reward model": cache}
+
+
+def _row(config: TrainConfig, model: Sizes, tokens: int) -> float:
+    """Return the bytes of keys and values of an episode of some tokens, as the cache has room for them."""
+    shape = model.shape
+    width = getattr(shape, "head_dim", None) or shape.hidden_size // shape.num_attention_heads
+    longest = min(ceil(tokens / _GROW) * _GROW, shape.max_position_embeddings)
+    return float(longest * 2 * shape.num_hidden_layers * shape.num_key_value_heads * width * _size(config))
+
+
 def _engine(config: TrainConfig, policy: Sizes) -> dict[str, float]:
     """Return what the engine needs in this process."""
     if not isinstance(config.engine, EmbeddedSettings):
         return {}
-    shape, size = policy.shape, _size(config)
-    width = getattr(shape, "head_dim", None) or shape.hidden_size // shape.num_attention_heads
-    longest = min(ceil(config.rollout.limits.episode_tokens / _GROW) * _GROW, shape.max_position_embeddings)
-    row = 2 * shape.num_hidden_layers * shape.num_key_value_heads * width * size
-    parts = {"cache": config.engine.rows * longest * row / MB}
+    size = _size(config)
+    parts = {"cache": config.engine.rows * _row(config, policy, config.rollout.limits.episode_tokens) / MB}
     if config.rollout.mode == "async" and not isinstance(config.cluster, RaySettings):
         parts["weights of the engine"] = policy.parameters * size / MB
     return parts

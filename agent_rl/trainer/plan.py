@@ -32,6 +32,9 @@ def explain(config: TrainConfig) -> Iterator[str]:
     )
     if config.algorithm.advantage.greedy:
         yield f"Beside them {trainer.tasks} greedy episodes, one per task, which nothing is learned from."
+    if (judge := config.reward_model) is not None:
+        instead = ", instead of the environment" if judge.replace else ", beside the environment"
+        yield f"Each finished episode is judged by the {judge.name} reward model {judge.path}{instead}."
     if config.algorithm.loss.guided:
         yield f"Beside them {trainer.tasks} demonstrations of the environment, one per task."
     yield (

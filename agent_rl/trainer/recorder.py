@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 from typing import Any
 
 from transformers import PreTrainedTokenizerBase
@@ -20,7 +19,8 @@ from agent_rl.tracking.base import Tracker
 from agent_rl.tracking.console import Console
 from agent_rl.tracking.jsonl import read_metrics
 from agent_rl.tracking.run_folder import RunFolder
-from agent_rl.trainer.checkpoints import Worker, commit_checkpoint, prepare_checkpoint
+from agent_rl.trainer.checkpoint_writer import CheckpointWriter
+from agent_rl.trainer.checkpoints import Worker
 from agent_rl.trainer.metrics import peak_memory_mb
 from agent_rl.trainer.profiles import profiled
 from agent_rl.trainer.settings import TrainConfig
@@ -43,6 +43,8 @@ class Recorder:
         self.console = console
         self._config, self._folder, self._trackers = config, folder, trackers
         self._tokenizer, self._env = tokenizer, env
+        trainer = config.trainer
+        self._checkpoints = CheckpointWriter(folder, tokenizer, trainer.keep_checkpoints, trainer.async_checkpoints)
 
     def weights(self, version: int, policy: Policy) -> Weights:
         """Return the policy's weights as `version`, for the engine."""
@@ -54,24 +56,40 @@ class Recorder:
             return nullcontext()
         return profiled(self._folder.profile_file(step), self.console)
 
-    def prepare(self, step: int, rollout: Rollout, workers: Sequence[Worker], feed: dict[str, Any]) -> Path | None:
-        """Write the trajectories of a step and, when one is due, its checkpoint beside its place."""
+    def prepare(self, step: int, rollout: Rollout, workers: Sequence[Worker], feed: dict[str, Any]) -> None:
+        """Write the trajectories of a step and, when one is due, its checkpoint beside its place.
+
+        Raises:
+            StorageError: One of them, or a checkpoint of an earlier step, cannot be written.
+        """
+        self._checkpoints.check()
         groups = [*rollout.groups, *rollout.dropped]
         write_trajectories(self._folder.trajectories_file(step), [t for group in groups for t in group.trajectories])
         beside = [t for group in groups for t in [*group.baseline, *group.demonstration]]
         if beside:
             write_trajectories(self._folder.beside_file(step), beside)
         trainer = self._config.trainer
-        due = step % trainer.checkpoint_every == 0 or step == trainer.steps
-        return prepare_checkpoint(self._folder, step, workers, self._tokenizer, feed) if due else None
+        if step % trainer.checkpoint_every == 0 or step == trainer.steps:
+            self._checkpoints.prepare(step, workers, feed)
 
-    def commit(self, step: int, metrics: dict[str, float], checkpoint: Path | None) -> None:
+    def commit(self, step: int, metrics: dict[str, float]) -> None:
         """Write the metrics, then give the checkpoint its name: what a checkpoint has done is always in the metrics."""
         for tracker in self._trackers:
             tracker.log(step, metrics)
-        if checkpoint is not None:
-            commit_checkpoint(checkpoint, self._config.trainer.keep_checkpoints)
+        self._checkpoints.commit()
         self.console.step(step, self._config.trainer.steps, metrics)
+
+    def wait(self) -> None:
+        """Wait until all checkpoints have their names.
+
+        Raises:
+            StorageError: One cannot be written.
+        """
+        self._checkpoints.wait()
+
+    def close(self) -> None:
+        """Let the last checkpoint become whole, however the run has ended; harmless the second time."""
+        self._checkpoints.close()
 
     def evaluate_between(self, step: int, rollouts: RolloutManager) -> None:
         """Evaluate greedily when `eval.every` says so, once; before and after training are `evaluate`'s."""

@@ -91,10 +91,14 @@ def _train(
             recorder.evaluate("before", rollouts)
         recorder.evaluate_between(first, rollouts)  # which a run that was killed may not have come to
         loop.run(first)
+        recorder.wait()
         rollouts.unfollow()
         recorder.evaluate("after", rollouts)
     finally:
-        rollouts.close()
+        try:
+            recorder.close()
+        finally:
+            rollouts.close()
     summary = recorder.summary()
     write_curve(folder)
     write_report(folder)

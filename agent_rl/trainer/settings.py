@@ -33,6 +33,7 @@ from agent_rl.trainer.algorithms.process import ProcessSettings
 from agent_rl.trainer.algorithms.values import ValueSettings
 from agent_rl.trainer.cluster.settings import InlineSettings, RaySettings
 from agent_rl.trainer.optimizer import OptimizerSettings
+from agent_rl.trainer.reward_settings import RewardModelSettings
 from agent_rl.trainer.worker_settings import WorkerSettings
 
 
@@ -61,6 +62,9 @@ class TrainerSettings(Settings):
     """Steps between checkpoints; the last step always has one."""
     keep_checkpoints: PositiveInt = 2
     """Newest checkpoints to keep."""
+    async_checkpoints: bool = False
+    """Copy a checkpoint in main memory within its step, and write it while the next steps run. A run that is killed
+    meanwhile goes on from the one before."""
     profile: Annotated[list[PositiveInt], BeforeValidator(_numbers)] = Field(default_factory=list)
     """Steps, from 1, of which a trace of what torch does is written to the run's `profiles`: 3, or [3,4]."""
 
@@ -131,6 +135,8 @@ class TrainConfig(Settings):
     """The value model; null where the algorithm needs none."""
     process: ProcessSettings | None = Field(default=None, validate_default=True)
     """The process reward model; null where the algorithm needs none."""
+    reward_model: RewardModelSettings | None = Field(default=None, discriminator="name")
+    """A model that judges finished episodes; null: the environment's rewards are all there is."""
     eval: EvaluationSettings = EvaluationSettings()
     """Held-out evaluation before, during and after training."""
     tracker: Annotated[list[str], BeforeValidator(_listed)] = Field(default_factory=list)
@@ -197,6 +203,21 @@ class TrainConfig(Settings):
         return self
 
     @model_validator(mode="after")
+    def _judged_in_time(self) -> "TrainConfig":
+        """Refuse what goes by the rewards of episodes before the reward model has judged them."""
+        earlier = {
+            "rollout.dynamic_sampling=true": self.rollout.dynamic_sampling,
+            "rollout.curriculum.order=learnable": self.rollout.curriculum.order == "learnable",
+        }
+        for name, wanted in earlier.items():
+            if wanted and self.reward_model is not None:
+                raise ValueError(
+                    f"{name} cannot be used with a reward_model: it goes by the rewards of the environment, while "
+                    "groups are rolled out, and the model judges them afterwards"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _workers_fit(self) -> "TrainConfig":
         """Refuse what the cluster is told of workers and devices that the run does not have."""
         if not isinstance(self.cluster, RaySettings):
@@ -204,8 +225,10 @@ class TrainConfig(Settings):
         if self.trainer.profile:
             raise ValueError("trainer.profile sees what happens in one process alone; use cluster=inline")
         there = {"learners": self.has_learners, "reference": "reference" in self.algorithm.needs}
+        there["reward_model"] = self.reward_model is not None
         if unread := [name for name in self.cluster.apart if not there[name]]:
-            raise ValueError(f"cluster.apart={unread[0]} has no effect with algorithm={self.algorithm.name}")
+            why = "without one" if unread[0] == "reward_model" else f"with algorithm={self.algorithm.name}"
+            raise ValueError(f"cluster.apart={unread[0]} has no effect {why}")
         if self.lora is not None and "reference" in self.cluster.apart:
             raise ValueError("cluster.apart=reference has no effect with lora: it is the policy without its adapters")
         device, gpus = self.model.device, self.cluster.gpus_per_rank

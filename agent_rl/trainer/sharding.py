@@ -17,7 +17,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from agent_rl.core.errors import UserError
-from agent_rl.models.loading import load_model, load_skeleton, load_tokenizer
+from agent_rl.models.loading import load_model, load_scorer, load_skeleton, load_tokenizer
 from agent_rl.models.settings import ModelSettings
 from agent_rl.trainer.ranks import Ranks
 from agent_rl.trainer.worker_settings import WorkerSettings
@@ -26,17 +26,21 @@ T = TypeVar("T")
 _CALL = "agent_rl_call"
 
 
-def load_for_ranks(settings: ModelSettings) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+def load_for_ranks(settings: ModelSettings, scores: bool = False) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Load a model, and its tokenizer, for a worker: on several ranks rank 0 into main memory, the others its shape.
+
+    Args:
+        settings: The model.
+        scores: Whether it is one with a head of one number, instead of a causal one.
 
     Raises:
         UserError: There is no such model, or its files are damaged.
     """
-    ranks = Ranks.here()
+    ranks, load = Ranks.here(), load_scorer if scores else load_model
     if not ranks.sharded:
-        return load_model(settings)
-    loaded = ranks.first(lambda: load_model(settings.model_copy(update={"device": "cpu"})))
-    return loaded or (load_skeleton(settings), load_tokenizer(settings))
+        return load(settings)
+    loaded = ranks.first(lambda: load(settings.model_copy(update={"device": "cpu"})))
+    return loaded or (load_skeleton(settings, scores), load_tokenizer(settings))
 
 
 def prepare(module: Module, settings: WorkerSettings, ranks: Ranks, exact: Sequence[Module] = ()) -> None:

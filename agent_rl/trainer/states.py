@@ -14,23 +14,35 @@ from torch.optim import Optimizer
 from agent_rl.core.errors import UserError
 from agent_rl.core.outcome import told
 from agent_rl.trainer.ranks import Ranks
+from agent_rl.trainer.saving import Saving, Write
 
 
-def save_state(file: Path, optimizer: Optimizer, module: Module, ranks: Ranks, own: bool, **counts: int) -> None:
-    """Write the state of the optimizer of `module`, and of `module` if it is its `own`, and some numbers."""
+def state_writer(
+    file: Path, optimizer: Optimizer, module: Module, ranks: Ranks, own: bool, saving: Saving, **counts: int
+) -> Write:
+    """Return what writes the state of the optimizer of `module`, and of `module` if it is its `own`, and some numbers.
+
+    It is the state of this moment, whenever that is called.
+    """
     if not ranks.sharded:
         state = {"model": module.state_dict()} if own else {}
-        torch.save(state | {"optimizer": optimizer.state_dict()} | counts, file)
-        return
+        kept = saving.keep(state | {"optimizer": optimizer.state_dict()})
+        return lambda: torch.save(kept | counts, file)
     from torch.distributed.checkpoint.state_dict_saver import save
 
-    if parts := _parts(optimizer, module, own, bool(optimizer.state)):
-        save(parts, checkpoint_id=_folder(file))
-    ranks.first(lambda: torch.save(counts | {"stepped": bool(optimizer.state)}, file))
+    stepped = bool(optimizer.state)
+    parts, group = saving.keep(_parts(optimizer, module, own, stepped)), saving.group
+
+    def write() -> None:
+        if parts:
+            save(parts, checkpoint_id=_folder(file), process_group=group)
+        saving.first(lambda: torch.save(counts | {"stepped": stepped}, file))
+
+    return write
 
 
 def load_state(file: Path, optimizer: Optimizer, module: Module, ranks: Ranks, own: bool) -> dict[str, Any]:
-    """Restore what `save_state` wrote, on this or another number of ranks, and return the numbers.
+    """Restore what `state_writer` wrote, on this or another number of ranks, and return the numbers.
 
     Raises:
         UserError: It is missing or damaged.

@@ -8,6 +8,7 @@ from typing import Protocol
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from agent_rl.core.seeds import derive
+from agent_rl.core.trajectory import Group
 from agent_rl.models.lora import add_adapters
 from agent_rl.models.settings import ModelSettings
 from agent_rl.rollout.engines.base import Weights
@@ -15,9 +16,11 @@ from agent_rl.trainer.algorithms import AlgorithmSettings
 from agent_rl.trainer.annotate import Annotator, Learner, make_learners
 from agent_rl.trainer.batches import Sample
 from agent_rl.trainer.checkpoints import Worker, load_workers
+from agent_rl.trainer.rewards import Rewarder
 from agent_rl.trainer.settings import TrainConfig
 from agent_rl.trainer.sharding import load_for_ranks
 from agent_rl.trainer.workers import PolicyWorker
+from agent_rl.trainer.workers.judging import JudgeWorker
 
 
 class Policy(Annotator, Worker, Protocol):
@@ -43,17 +46,23 @@ class Team:
         learners: What learns beside it.
         annotators: What notes something of a batch, some of the others among them.
         model: The policy's model where an engine in this process may share it; None where it lives elsewhere.
+        rewarder: What the reward model is asked by; None where there is none.
     """
 
     policy: Policy
     learners: Sequence[Learner]
     annotators: Sequence[Annotator]
     model: PreTrainedModel | None = None
+    rewarder: Rewarder | None = None
 
     @property
     def workers(self) -> list[Worker]:
         """All that learn."""
         return [self.policy, *self.learners]
+
+    def judge(self, groups: Sequence[Group]) -> tuple[Sequence[Group], dict[str, float]]:
+        """Return the groups with the rewards that are to be learned from, and metrics of the reward model."""
+        return self.rewarder.judge(groups) if self.rewarder else (groups, {})
 
 
 def begins_with(config: TrainConfig, checkpoint: Path | None) -> ModelSettings:
@@ -89,3 +98,10 @@ def notes_of(
     """Return those of some workers that note what the algorithm needs, in that order."""
     olds = [policy] if policy is not None and "old" in config.algorithm.needs else []
     return [*olds, *references, *learners]
+
+
+def make_rewarder(config: TrainConfig, worker: JudgeWorker | None) -> Rewarder | None:
+    """Return what asks the worker that holds the reward model, wherever it lives."""
+    if worker is None or config.reward_model is None:
+        return None
+    return Rewarder(worker, config.reward_model, config.rollout.failure_budget)

@@ -10,6 +10,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from agent_rl.models.weights import adapter_parameters, named_weights
 from agent_rl.trainer.ranks import Ranks
+from agent_rl.trainer.saving import AtOnce, Saving, Write
 
 
 @dataclass(frozen=True)
@@ -39,14 +40,18 @@ class PolicyWeights:
 
 def export(model: PreTrainedModel, folder: Path) -> None:
     """Write a model as a plain one in Hugging Face format; where it is dealt out, rank 0 does, from its main memory."""
+    exporter(model, folder, AtOnce(Ranks.here()))()
+
+
+def exporter(model: PreTrainedModel, folder: Path, saving: Saving) -> Write:
+    """Return what writes a model as `export` does, as it is at this moment."""
     ranks, plain = Ranks.here(), not adapter_parameters(model)
-    if not ranks.sharded and plain:
-        model.save_pretrained(folder)
-        return
+    if not ranks.sharded and plain and isinstance(saving, AtOnce):
+        return lambda: model.save_pretrained(folder)
     written = model.state_dict().keys()
     buffers = ((name, buffer) for name, buffer in model.named_buffers() if name in written)
     kept: dict[str, Tensor] = {}
     for name, tensor in chain(named_weights(model), buffers):
         if ranks.rank == 0:
-            kept[name] = tensor.cpu()
-    ranks.first(lambda: model.save_pretrained(folder, state_dict=kept))
+            kept[name] = saving.keep({name: tensor})[name].cpu()
+    return lambda: saving.first(lambda: model.save_pretrained(folder, state_dict=kept))

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ import pytest
 from agent_rl.core.outcome import Cause
 from agent_rl.rollout.store import read_trajectories
 from agent_rl.tracking.jsonl import read_metrics
+from tests.commands import Command
 
 SIZE = ["trainer.tasks=3", "algorithm.samples=4", "eval.tasks=0", "rollout.limits.turns=3", "engine.rows=7"]
 MODES = {
@@ -62,18 +62,17 @@ def shop(tmp_path) -> str:
     return f"env={tmp_path / 'shop.py'}:Shop"
 
 
-def start(*words: str) -> subprocess.Popen:
-    command = [sys.executable, "-m", "agent_rl.cli", "train", *words]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def start(*words: str) -> Command:
+    return Command("train", *words)
 
 
-def ended(process: subprocess.Popen) -> tuple[int, str, str]:
+def ended(process: Command) -> tuple[int, str, str]:
     output, errors = process.communicate(timeout=600)
     assert "Traceback" not in output + errors, errors
     return process.returncode, output, errors
 
 
-def wait_until(reached: Callable[[], bool], process: subprocess.Popen) -> None:
+def wait_until(reached: Callable[[], bool], process: Command) -> None:
     deadline = time.monotonic() + 600
     while not reached():
         assert process.poll() is None, process.communicate()
@@ -153,6 +152,26 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_when_there_is_room(small_di
     assert done == list(range(1, len(done) + 1))
     assert not list((run / "checkpoints").iterdir())
     filler.unlink()
+    subprocess.run(["mount", "-o", "remount,size=60m", str(small_disk)], check=True)
+    status, _, errors = ended(start(f"resume={run}", "trainer.steps=4"))
+    assert status == 0, errors
+    assert steps(run) == [1, 2, 3, 4]
+    assert_each_task_was_learned_from_once(run, 12)
+
+
+@pytest.mark.slow
+def test_a_checkpoint_that_cannot_be_written_behind_is_one_line_and_the_one_before_it_is_there(
+    small_disk, shop, tmp_path
+):
+    subprocess.run(["mount", "-o", "remount,size=18m", str(small_disk)], check=True)  # of 10.5 MB each
+    run = small_disk / "run"
+    words = [*SIZE, shop, "trainer.steps=40", "trainer.async_checkpoints=true", f"out={run}"]
+    status, _, errors = ended(start(*words))
+    *_, line = errors.strip().splitlines()
+    assert status == 1
+    assert line.startswith(f"error: cannot write {run}/")  # a checkpoint, or what a step writes beside it
+    assert [path.name for path in (run / "checkpoints").iterdir()] == ["step_000001"]
+    assert steps(run)[:2] == [1, 2]
     subprocess.run(["mount", "-o", "remount,size=60m", str(small_disk)], check=True)
     status, _, errors = ended(start(f"resume={run}", "trainer.steps=4"))
     assert status == 0, errors

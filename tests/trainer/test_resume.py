@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,15 +17,15 @@ import torch
 from agent_rl.cli.main import main
 from agent_rl.rollout.store import read_trajectories
 from agent_rl.tracking.jsonl import read_metrics
+from tests.commands import Command
 
 SIZE = ["trainer.tasks=3", "algorithm.samples=4", "eval.tasks=8", "rollout.limits.turns=3", "engine.rows=7"]
 KILLS = int(os.environ.get("AGENT_RL_KILLS", "3"))  # make test-soak has more
 TIMES = ("seconds/", "speed/", "memory/")
 
 
-def start(*words: str) -> subprocess.Popen:
-    command = [sys.executable, "-m", "agent_rl.cli", "train", *words]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+def start(*words: str) -> Command:
+    return Command("train", *words, merged=True)
 
 
 def finish(*words: str) -> str:
@@ -121,6 +120,20 @@ def test_a_run_killed_again_and_again_ends_as_if_it_had_never_been(whole, tmp_pa
 
 
 @pytest.mark.slow
+def test_a_run_killed_while_checkpoints_are_written_behind_it_ends_as_if_it_had_never_been(whole, tmp_path):
+    run = tmp_path / "run"
+    checkpoints = run / "checkpoints"
+    words = [*SIZE, "trainer.steps=6", "trainer.async_checkpoints=true", f"out={run}"]
+    for number in (2, 4):
+        kill_when(lambda number=number: any(checkpoints.glob(f".step_*{number}/*.safetensors")), *words)
+        words = [f"resume={run}"]
+    kill_when(lambda: (run / "evaluations" / "after.json").exists(), *words)
+    assert {path.name for path in checkpoints.iterdir()} == {"step_000005", "step_000006"}
+    finish(*words)
+    assert_same(whole, run)
+
+
+@pytest.mark.slow
 def test_a_truncated_checkpoint_is_noticed_and_the_one_before_it_used(whole, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(whole, run)
@@ -144,7 +157,8 @@ def test_a_truncated_checkpoint_is_noticed_and_the_one_before_it_used(whole, tmp
 @pytest.mark.parametrize("number", range(KILLS))
 def test_a_run_killed_at_any_moment_ends_as_if_it_had_never_been(whole, seconds, tmp_path, number):
     run, at = tmp_path / "run", Random(number).uniform(0.0, seconds)
-    process = start(*SIZE, "trainer.steps=6", f"out={run}")
+    words = [*SIZE, "trainer.steps=6", f"out={run}"] + ["trainer.async_checkpoints=true"] * (number % 2)
+    process = start(*words)
     try:
         process.wait(at)
     except subprocess.TimeoutExpired:
@@ -152,8 +166,7 @@ def test_a_run_killed_at_any_moment_ends_as_if_it_had_never_been(whole, seconds,
     process.communicate()
     if (run / "summary.json").exists():  # it was faster than the whole one
         return assert_same(whole, run)
-    begun = [f"resume={run}"] if (run / "run.json").exists() else [*SIZE, "trainer.steps=6", f"out={run}"]
-    finish(*begun)
+    finish(*([f"resume={run}"] if (run / "run.json").exists() else words))
     assert_same(whole, run)
 
 

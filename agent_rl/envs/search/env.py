@@ -17,7 +17,8 @@ from agent_rl.envs.reward import reward
 from agent_rl.envs.search import demonstrations
 from agent_rl.envs.search.check import check_questions, check_splits
 from agent_rl.envs.search.corpus import World, load_world
-from agent_rl.envs.search.questions import SPLITS, chain_of, questions
+from agent_rl.envs.search.kept import kept_questions
+from agent_rl.envs.search.questions import SPLITS, chain_of
 from agent_rl.envs.tool_env import ToolEnv
 from agent_rl.tools.search import PassageIndex, Retriever
 from agent_rl.tools.search.dense import DenseIndex
@@ -109,7 +110,7 @@ def retriever(settings: RetrieverSettings) -> Retriever:
 @functools.cache
 def task_set(split: str) -> TaskSet:
     """Return the tasks of a split, the same ones at every call."""
-    return TaskSet(list(questions(world(), passage_index(), split)), split)
+    return TaskSet(list(kept_questions(world(), passage_index, split, cache_folder())), split)
 
 
 def _normal(text: str) -> str:

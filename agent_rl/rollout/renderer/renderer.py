@@ -81,6 +81,20 @@ class Renderer:
         shape = self._shape(("prompt", key(messages), json.dumps(tools)), lambda: self._first(messages, tools))
         return self._fill(shape or [], messages)
 
+    def conversation(self, messages: Sequence[Message], tools: list[dict[str, Any]]) -> list[int]:
+        """Return the tokens of a whole conversation as the template writes it; no turn is opened at its end.
+
+        Args:
+            messages: All that is said.
+            tools: The schemas of the tools, in the OpenAI format; empty for none.
+
+        Raises:
+            UserError: The template refuses the messages, or they hold images.
+        """
+        messages = self._texts(messages)
+        name = ("conversation", key(messages), json.dumps(tools))
+        return self._fill(self._shape(name, lambda: self._first(messages, tools, opening=False)) or [], messages)
+
     def observation(self, messages: Sequence[Message], after: int | None) -> list[int]:
         """Return the tokens that follow an action: what the template writes up to the opening of the next turn.
 
@@ -160,11 +174,11 @@ class Renderer:
             self._shapes[name] = make()
         return self._shapes[name]
 
-    def _first(self, messages: Sequence[Message], tools: list[dict[str, Any]]) -> _Shape:
+    def _first(self, messages: Sequence[Message], tools: list[dict[str, Any]], opening: bool = True) -> _Shape:
         """Return the shape of a first prompt. Control tokens that the tools' descriptions spell out are plain text."""
         safe_tools, texts = guarded(tools, self._encoder.control)
         safe, more = guarded([{**message} for message in messages], self._encoder.control, len(texts))
-        parts = derive(lambda plain: self._template.render(plain, safe_tools, opening=True), safe)
+        parts = derive(lambda plain: self._template.render(plain, safe_tools, opening), safe)
         return self._compiled(parts, texts + more)
 
     def _between(self, messages: Sequence[Message]) -> _Shape:

@@ -10,18 +10,19 @@ from typing import Any
 
 from agent_rl.core.errors import UserError
 from agent_rl.trainer.algorithms import Batch
-from agent_rl.trainer.annotate import Annotator, Learner, annotate, make_references
+from agent_rl.trainer.annotate import Annotator, Learner, annotate, make_judge, make_references
 from agent_rl.trainer.cluster.base import WorkerLostError
 from agent_rl.trainer.cluster.placement import pools_of, shape_of
 from agent_rl.trainer.cluster.pool import Pool
-from agent_rl.trainer.cluster.remote import RemoteAnnotator, RemoteLearner, RemotePolicy
+from agent_rl.trainer.cluster.remote import RemoteAnnotator, RemoteJudge, RemoteLearner, RemotePolicy
 from agent_rl.trainer.cluster.session import connected
 from agent_rl.trainer.cluster.settings import RaySettings
 from agent_rl.trainer.settings import TrainConfig
-from agent_rl.trainer.team import Team, make_beside, make_policy, notes_of
+from agent_rl.trainer.team import Team, make_beside, make_policy, make_rewarder, notes_of
 
 logger = logging.getLogger(__name__)
 _NOTES = "notes"  # all that note something in one rank, so that a batch travels there once
+_JUDGE = "judge"
 
 
 class RayCluster:
@@ -69,7 +70,9 @@ class RayCluster:
         for pool in self._pools:
             learners += [RemoteLearner(pool, name) for name in pool.counted if name.startswith("learner")]
             annotators += [RemoteAnnotator(pool, name) for name in pool.counted if name == _NOTES]
-        return Team(RemotePolicy(self._pools[0], "policy"), learners, annotators)
+        judge = next((RemoteJudge(pool, _JUDGE) for pool in self._pools if _JUDGE in pool.counted), None)
+        rewarder = make_rewarder(self._config, judge)
+        return Team(RemotePolicy(self._pools[0], "policy"), learners, annotators, rewarder=rewarder)
 
     def outlive(self, lost: WorkerLostError) -> None:
         """Say what died and let the run begin again from its newest checkpoint.
@@ -111,6 +114,8 @@ def _make(values: Mapping[str, Any], checkpoint: Path | None, kinds: Sequence[st
     learners = make_beside(config, checkpoint) if "learners" in kinds else []
     references = make_references(config, policy) if "reference" in kinds else []
     notes = notes_of(config, policy, references, learners)
+    judge = make_judge(config) if "reward_model" in kinds else None
     made: dict[str, Any] = {"policy": policy} if policy else {}
     made |= {f"learner {number}": learner for number, learner in enumerate(learners)}
+    made |= {_JUDGE: judge} if judge else {}
     return made | ({_NOTES: _Notes(notes)} if notes else {})

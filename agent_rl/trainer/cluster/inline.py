@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from agent_rl.trainer.annotate import make_references
+from agent_rl.trainer.annotate import make_judge, make_references
 from agent_rl.trainer.cluster.base import WorkerLostError
 from agent_rl.trainer.settings import TrainConfig
-from agent_rl.trainer.team import Team, make_beside, make_policy, notes_of
+from agent_rl.trainer.team import Team, make_beside, make_policy, make_rewarder, notes_of
 
 
 class InlineCluster:
@@ -20,7 +20,8 @@ class InlineCluster:
         policy = make_policy(self._config, checkpoint)
         learners = make_beside(self._config, checkpoint)
         notes = notes_of(self._config, policy, make_references(self._config, policy), learners)
-        return Team(policy, learners, notes, policy.model)
+        rewarder = make_rewarder(self._config, make_judge(self._config))
+        return Team(policy, learners, notes, policy.model, rewarder)
 
     def outlive(self, lost: WorkerLostError) -> None:
         """Never happens: a worker that dies takes this process with it."""

@@ -54,7 +54,11 @@ def shape_of(config: TrainConfig, settings: RaySettings) -> Shape:
 
 def pools_of(config: TrainConfig, settings: RaySettings) -> Mapping[str, tuple[str, ...]]:
     """Return the pools by name, each with the kinds of workers that live in it; that of the policy comes first."""
-    beside = (("learners", config.has_learners), ("reference", "reference" in config.algorithm.needs))
+    beside = (
+        ("learners", config.has_learners),
+        ("reference", "reference" in config.algorithm.needs),
+        ("reward_model", config.reward_model is not None),
+    )
     there = [kind for kind, needed in beside if needed]
     together = ("policy", *(kind for kind in there if kind not in settings.apart))
     return {"policy": together} | {kind: (kind,) for kind in there if kind in settings.apart}

@@ -12,6 +12,7 @@ from agent_rl.trainer.algorithms import AlgorithmSettings, Batch
 from agent_rl.trainer.batches import Sample
 from agent_rl.trainer.cluster.pool import Pool
 from agent_rl.trainer.cluster.rank import Bucket, Reply
+from agent_rl.trainer.workers.judging import Conversation, Judgement
 
 BUCKET_BYTES = 64 * 2**20
 """Weights that travel at once; the next ones are gathered meanwhile."""
@@ -30,6 +31,19 @@ class RemoteAnnotator:
 
     def _call(self, method: str, *arguments: Any, **options: Any) -> Any:
         return self._pool.call(self._name, method, *arguments, **options).value
+
+
+class RemoteJudge:
+    """The worker that holds the reward model."""
+
+    def __init__(self, pool: Pool, name: str) -> None:
+        """Be the worker `name` of a pool."""
+        self._pool, self._name = pool, name
+
+    def judge(self, conversations: Sequence[Conversation]) -> list[Judgement]:
+        """Return what it says of each conversation."""
+        said: list[Judgement] = self._pool.call(self._name, "judge", conversations).value
+        return said
 
 
 class RemoteLearner(RemoteAnnotator):
@@ -52,9 +66,14 @@ class RemoteLearner(RemoteAnnotator):
         metrics: dict[str, float] = self._call("update", batch, *arguments, **options)
         return metrics
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path, behind: bool = False) -> None:
         """Write the state into `folder`, which the ranks see under the same path."""
-        self._call("save", folder.absolute())
+        self._call("save", folder.absolute(), behind)
+
+    def saved(self) -> bool:
+        """Return whether all that was to be written behind is written; another thread than the loop's may ask."""
+        written: bool = self._pool.call(self._name, "saved").value  # the counts are the loop's
+        return written
 
     def load(self, folder: Path) -> None:
         """Restore the state from a checkpoint.

@@ -14,7 +14,7 @@ from pydantic import (
 
 from agent_rl.core.settings import Settings
 
-Apart = Literal["learners", "reference"]
+Apart = Literal["learners", "reference", "reward_model"]
 
 
 def _listed(given: object) -> object:
@@ -48,7 +48,7 @@ class RaySettings(Settings):
     """Ranks are placed on as few machines as possible or on as many; `strict_…`: on one machine, or on one each."""
     apart: Annotated[tuple[Apart, ...], BeforeValidator(_listed)] = ()
     """Workers with as many ranks of their own, which reserve as much again: `learners`, which learn beside the policy,
-    such as the value model, and the `reference`. All others live together."""
+    such as the value model, the `reference` and the `reward_model`. All others live together."""
     restarts: NonNegativeInt = 3
     """How often the run goes on from its newest checkpoint when a rank has died."""
     start_seconds: PositiveFloat = 600.0

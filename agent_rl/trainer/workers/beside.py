@@ -8,8 +8,9 @@ from torch.nn import Module
 
 from agent_rl.trainer.optimizer import OptimizerSettings, apply, learning_rate, make_optimizer
 from agent_rl.trainer.ranks import Ranks
+from agent_rl.trainer.saving import AtOnce, Behind
 from agent_rl.trainer.sharding import prepare
-from agent_rl.trainer.states import load_state, save_state
+from agent_rl.trainer.states import load_state, state_writer
 from agent_rl.trainer.worker_settings import WorkerSettings
 
 
@@ -34,6 +35,7 @@ class BesideWorker:
         self._module, self._optimizing = module, optimizer
         self.micro_tokens = micro_tokens
         self.optimizer = make_optimizer(list(module.parameters()), optimizer)
+        self._behind = Behind(self.ranks)
         self.updates = 0
         self.skipped = 0
 
@@ -46,10 +48,19 @@ class BesideWorker:
         found = {"loss": loss, "lr": rate, "grad_norm": norm or 0.0, "skipped_updates": float(norm is None)}
         return {f"{self.name}/{key}": value for key, value in found.items()}
 
-    def save(self, folder: Path) -> None:
-        """Write the module and the optimizer's state into `folder`."""
+    def save(self, folder: Path, behind: bool = False) -> None:
+        """Write the module and the optimizer's state into `folder`; `behind`, in a thread: `saved` says when."""
+        saving, file = self._behind if behind else AtOnce(self.ranks), folder / f"{self.name}.pt"
         counts = {"updates": self.updates, "skipped": self.skipped}
-        save_state(folder / f"{self.name}.pt", self.optimizer, self._module, self.ranks, own=True, **counts)
+        saving.write([state_writer(file, self.optimizer, self._module, self.ranks, True, saving, **counts)])
+
+    def saved(self) -> bool:
+        """Return whether all that was to be written behind is written.
+
+        Raises:
+            Exception: What kept it from being written.
+        """
+        return self._behind.done()
 
     def load(self, folder: Path) -> None:
         """Restore what was saved.

@@ -22,9 +22,10 @@ from agent_rl.trainer.checkpoints import ADAPTERS
 from agent_rl.trainer.mismatch import mismatch
 from agent_rl.trainer.optimizer import OptimizerSettings, apply, learning_rate, make_optimizer
 from agent_rl.trainer.ranks import IDLE, Ranks
+from agent_rl.trainer.saving import AtOnce, Behind, Write
 from agent_rl.trainer.sharding import prepare, through
-from agent_rl.trainer.states import load_state, save_state
-from agent_rl.trainer.weights import PolicyWeights, export
+from agent_rl.trainer.states import load_state, state_writer
+from agent_rl.trainer.weights import PolicyWeights, exporter
 from agent_rl.trainer.worker_settings import WorkerSettings
 from agent_rl.trainer.workers.tokenwise import logprobs
 
@@ -55,6 +56,7 @@ class PolicyWorker:
         self.micro_tokens = micro_tokens
         adapters = list(adapter_parameters(model).values())
         self.optimizer = make_optimizer(adapters or list(model.parameters()), optimizer)
+        self._behind = Behind(self.ranks)
         self.updates = 0
         self.skipped = 0
 
@@ -120,13 +122,27 @@ class PolicyWorker:
         updates = self.updates
         return PolicyWeights(version, self.model, tokenizer, lambda: self.updates == updates)
 
-    def save(self, folder: Path) -> None:
-        """Write the model in Hugging Face format, adapters merged and beside, and the optimizer's state."""
-        export(self.model, folder)
-        if adapters := {name: whole(weight.detach()) for name, weight in adapter_parameters(self.model).items()}:
-            self.ranks.first(lambda: save_adapters(self.model, adapters, folder / ADAPTERS))
+    def save(self, folder: Path, behind: bool = False) -> None:
+        """Write the model in Hugging Face format, adapters merged and beside, and the optimizer's state.
+
+        What is to be written `behind` is copied now, and written by a thread; `saved` says when it is.
+        """
+        saving = self._behind if behind else AtOnce(self.ranks)
+        writes: list[Write] = [exporter(self.model, folder, saving)]
+        named = {name: whole(weight.detach()) for name, weight in adapter_parameters(self.model).items()}
+        if adapters := saving.keep(named):
+            writes.append(lambda: saving.first(lambda: save_adapters(self.model, adapters, folder / ADAPTERS)))
         counts = {"updates": self.updates, "skipped": self.skipped}
-        save_state(folder / _STATE, self.optimizer, self.model, self.ranks, own=False, **counts)
+        file = folder / _STATE
+        saving.write([*writes, state_writer(file, self.optimizer, self.model, self.ranks, False, saving, **counts)])
+
+    def saved(self) -> bool:
+        """Return whether all that was to be written behind is written.
+
+        Raises:
+            Exception: What kept it from being written.
+        """
+        return self._behind.done()
 
     def load(self, folder: Path) -> None:
         """Restore adapters and the optimizer's state; a model without adapters has been loaded from the same folder.

@@ -17,6 +17,8 @@ from agent_rl import train
 from agent_rl.tracking.jsonl import read_metrics
 from agent_rl.trainer.cluster.remote import RemotePolicy
 
+from ..reward_models import save_reward_model
+
 pytestmark = pytest.mark.slow
 SIZE = ["env=search", "trainer.tasks=3", "trainer.steps=2", "eval.tasks=0", "rollout.limits.turns=3"]
 WORDS = [*SIZE, "algorithm=ppo", "value.warmup=0", "algorithm.samples=4", "algorithm.kl.coefficient=0.1"]
@@ -69,6 +71,17 @@ def test_two_ranks_share_the_work_of_all_workers_and_agree_with_one(ray, inline,
     assert ours.keys() == alone.keys()
     for name, tensor in ours.items():
         assert (tensor - alone[name]).norm() < 1e-5 * alone[name].norm()
+
+
+def test_a_reward_model_apart_says_what_it_says_in_this_process(ray, tmp_path):
+    model = save_reward_model(tmp_path / "model")
+    words = [*SIZE, "algorithm.samples=4", "reward_model=scalar", f"reward_model.path={model}", "reward_model.weight=3"]
+    train(*words, f"out={tmp_path / 'inline'}")
+    train(*words, "cluster=ray", "cluster.apart=reward_model", f"out={tmp_path / 'ray'}")
+    inline, apart = (numbers(tmp_path / name) for name in ("inline", "ray"))
+    assert inline == apart and all(line["reward_model/std"] > 0 for line in inline)
+    weights = [tmp_path / name / "checkpoints/step_000002/model.safetensors" for name in ("inline", "ray")]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
 
 
 def test_a_run_whose_actor_was_killed_ends_as_if_it_had_lived(ray, inline, tmp_path, monkeypatch, caplog, capfd):

@@ -18,6 +18,7 @@ from torch import distributed
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from agent_rl.core.errors import UserError
+from agent_rl.core.message import assistant, user
 from agent_rl.core.trajectory import Group, Origin, Segment
 from agent_rl.models import attention, packed
 from agent_rl.models.loading import load_model
@@ -34,11 +35,21 @@ from agent_rl.trainer.annotate import annotate
 from agent_rl.trainer.batches import samples
 from agent_rl.trainer.optimizer import OptimizerSettings
 from agent_rl.trainer.ranks import Ranks
+from agent_rl.trainer.reward_settings import GenerativeSettings, ScalarSettings
 from agent_rl.trainer.worker_settings import WorkerSettings
-from agent_rl.trainer.workers import AdaptedReference, PolicyWorker, ReferenceWorker, ValueWorker
+from agent_rl.trainer.workers import (
+    AdaptedReference,
+    GenerativeReward,
+    PolicyWorker,
+    ReferenceWorker,
+    ScalarReward,
+    ValueWorker,
+)
+from agent_rl.trainer.workers.judging import Conversation
 from tests.double import in_double
 
 from ..conftest import VOCABULARY, trajectory
+from ..reward_models import save_reward_model
 
 Result = dict[str, Any]
 OPTIMIZER = OptimizerSettings(lr=1e-3, warmup=2)
@@ -182,23 +193,53 @@ def adapters_come_back(folder: Path) -> Result:
     return {"metrics": updates(worker, AlgorithmSettings(), step(4)), "weights": weights(worker.model)}
 
 
-def saved(folder: Path) -> Result:
+def scored(folder: Path) -> Result:
+    place = folder / "reward_model"
+    Ranks.here().first(lambda: save_reward_model(place))
+    settings = ModelSettings(path=str(place), device="cpu")
+    worker = ScalarReward(*sharding.load_for_ranks(settings, scores=True), ScalarSettings(path=str(place)), 60)
+    told = [Conversation([user("Where?"), assistant(number * "Here. ")], [], []) for number in range(1, 6)]
+    scores = [[said.score for said in worker.judge(some)] for some in (told, told[:1])]
+    return {"metrics": [], "notes": {"all": torch.tensor(scores[0]), "one": torch.tensor(scores[1])}}
+
+
+def answered(folder: Path) -> Result:
+    settings = GenerativeSettings(path="tiny", answer_tokens=8, retries=0)
+    worker = GenerativeReward(*load_model(ModelSettings(path="tiny", device="cpu")), settings)
+    told = [Conversation([user(f"Where is {number}?"), assistant("Here.")], [], []) for number in range(5)]
+    said = "".join(one.problem for one in worker.judge(told))  # the model knows no verdicts, and says other things
+    return {"metrics": [], "notes": {"said": torch.tensor(list(said.encode()), dtype=torch.float64)}}
+
+
+def saved(folder: Path, name: str = "saved", behind: bool = False) -> Result:
     """Leave off in the middle; what comes after is `continued`'s."""
     worker, learner = policy(model("float32")), critic(model("float32"))
     learn_both(worker, learner)
-    at = folder / "saved"
+    at = folder / name
     at.mkdir(exist_ok=True)
     for each in (worker, learner):
-        each.save(at)
-    return {"metrics": learn_both(worker, learner), "weights": weights(worker.model) | weights(learner.model)}
+        each.save(at, behind)
+    metrics = learn_both(worker, learner)
+    while not all(each.saved() for each in (worker, learner)):
+        time.sleep(0.01)
+    return {"metrics": metrics, "weights": weights(worker.model) | weights(learner.model)}
 
 
-def continued(folder: Path) -> Result:
-    begun = AutoModelForCausalLM.from_pretrained(folder / "saved", attn_implementation=attention.NAME)
+def continued(folder: Path, name: str = "saved") -> Result:
+    Ranks.here().first(lambda: None)  # rank 0 writes the last file
+    begun = AutoModelForCausalLM.from_pretrained(folder / name, attn_implementation=attention.NAME)
     worker, learner = policy(begun.eval()), critic(model("float32", noise=0.5))
     for each in (worker, learner):
-        each.load(folder / "saved")
+        each.load(folder / name)
     return {"metrics": learn_both(worker, learner), "weights": weights(worker.model) | weights(learner.model)}
+
+
+def saved_behind(folder: Path) -> Result:
+    return saved(folder, "behind", behind=True)
+
+
+def continued_from_behind(folder: Path) -> Result:
+    return continued(folder, "behind")
 
 
 def learn_both(worker: PolicyWorker, learner: ValueWorker) -> list[dict[str, float]]:
@@ -223,8 +264,12 @@ SCENARIOS: dict[str, Callable[[Path], Result]] = {
         values,
         adapters,
         adapters_come_back,
+        scored,
+        answered,
         saved,
         continued,
+        saved_behind,
+        continued_from_behind,
     )
 }
 """Both return the same."""
