@@ -168,7 +168,7 @@ def _parts(groups: Sequence[Group]) -> dict[str, dict[str, list[int]]]:
         for name, value in group.trajectories[0].attributes.items():
             found[name][str(value)].append(place)
     few = {name: values for name, values in found.items() if len(values) <= VALUES}
-    return {name: {value: values[value] for value in sorted(values, key=_natural)} for name, values in few.items()}
+    return {name: {value: values[value] for value in sorted(values, key=natural)} for name, values in few.items()}
 
 
 def _estimated(names: Sequence[str], values: NDArray[np.float64]) -> Estimates:
@@ -186,13 +186,13 @@ def ordered(names: set[str]) -> list[str]:
     def key(name: str) -> tuple[int, tuple[float, str]]:
         stem = next((mark for mark in ("/", "@", "^") if mark in name), "")
         kind = name.partition(stem)[0] + stem if stem else name
-        return (*_ORDER, *_THEN).index(kind), _natural(name.removeprefix(kind))
+        return (*_ORDER, *_THEN).index(kind), natural(name.removeprefix(kind))
 
     return sorted(names, key=key)
 
 
-def _natural(value: str) -> tuple[float, str]:
-    """Return what numbers sort by as numbers, and before words."""
+def natural(value: str) -> tuple[float, str]:
+    """Return what to sort texts by: numbers as numbers, and before words."""
     try:
         number = float(value)
     except ValueError:

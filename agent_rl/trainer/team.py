@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from agent_rl.core.seeds import derive
@@ -30,6 +31,10 @@ class Policy(Annotator, Worker, Protocol):
         self, batch: Sequence[Sample], algorithm: AlgorithmSettings, updates: int, measure: bool = False
     ) -> dict[str, float]:
         """Take one optimizer step on a mini batch, one of `updates` in the whole run, and return its metrics."""
+        ...
+
+    def computed(self) -> Tensor:
+        """Return the log-probabilities of the trained tokens of the last update's batch, `[A]`; NaN of others."""
         ...
 
     def weights(self, version: int, tokenizer: PreTrainedTokenizerBase | None = None) -> Weights:

@@ -167,10 +167,10 @@ def _finite(value: Any) -> Any:
 
 def _learned(run: ViewedRun, file: RunFile, number: int) -> dict[str, list[float | None]] | None:
     """Return what the trainer made of a trajectory's tokens; None where it made nothing or it cannot be read."""
-    if file.kind != "training" or file.step is None:
+    if file.kind == "evaluation" or file.step is None:
         return None
     try:
-        return read_learned(RunFolder(run.path).learned_file(file.step), number)
+        return read_learned(RunFolder(run.path).learned_file(file.step), number, file.kind == "beside")
     except (ValueError, LookupError, OSError, BadZipFile):
         return None
 

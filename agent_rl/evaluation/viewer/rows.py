@@ -1,8 +1,9 @@
 """The rows of a file: a line for each trajectory."""
 
-from collections.abc import Sequence
-from itertools import pairwise
-from typing import Any
+import random
+from collections.abc import Iterable, Sequence
+from itertools import pairwise, zip_longest
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -47,6 +48,33 @@ def successes(outlines: Sequence[Outline], success_at: float) -> list[bool | Non
         reward = sum(part.reward for part in episode)
         found += [reward >= success_at if all(part.usable for part in episode) else None] * len(episode)
     return found
+
+
+class Rewarded(Protocol):
+    """What a choice of trajectories looks at."""
+
+    @property
+    def usable(self) -> bool:
+        """Whether the episode says something about the policy."""
+        ...
+
+    @property
+    def reward(self) -> float:
+        """Its reward."""
+        ...
+
+
+T = TypeVar("T", bound=Rewarded)
+
+
+def choose(trajectories: Iterable[T], success_at: float, count: int = 3) -> list[T]:
+    """Draw successes and failures in turn, beginning with what is more frequent; the same ones at every call."""
+    usable = [trajectory for trajectory in trajectories if trajectory.usable]
+    random.Random(0).shuffle(usable)
+    kinds = [[t for t in usable if (t.reward >= success_at) is success] for success in (True, False)]
+    more, fewer = sorted(kinds, key=len, reverse=True)
+    in_turn = [t for pair in zip_longest(more, fewer[: count // 2]) for t in pair if t is not None]
+    return in_turn[:count]
 
 
 def _episodes(outlines: Sequence[Outline]) -> list[Sequence[Outline]]:

@@ -60,7 +60,8 @@ class Overview {
 function head(run) {
   const steps = run.charts[0]?.steps.at(-1);
   const parts = [run.kind === "train" ? "training" : "evaluation", run.state, steps && `step ${num(steps)}`];
-  return [h("h1", null, run.name), h("p.dim", null, h(`i.state.${run.state}`), parts.filter(Boolean).join(" · "))];
+  const part = run.left_out > 0 && h("p.dim", null, `This exported file holds a part of the run; ${count(run.left_out, "file")} of trajectories are not in it.`);
+  return [h("h1", null, plain(run.name)), h("p.dim", null, h(`i.state.${run.state}`), parts.filter(Boolean).join(" · ")), part];
 }
 
 function heldOut(rows) {
@@ -87,7 +88,7 @@ function files(run) {
 
 // A step is a tile as full as its success.
 function link(run, file, level) {
-  const many = file.count === null ? "" : count(file.count, "trajectory", "trajectories");
+  const many = file.count === null ? "" : file.of > file.count ? `${num(file.count)} of ${num(file.of)}` : count(file.count, "trajectory", "trajectories");
   const title = [file.title, many, level !== undefined && `success ${percent(level)}`].filter(Boolean).join(", ");
   const short = file.kind === "evaluation" || file.step === null;
   const bar = level !== undefined && h("i.level", { size: { height: `${100 * level}%` }, "aria-hidden": true });

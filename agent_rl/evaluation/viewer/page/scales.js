@@ -52,7 +52,8 @@ function low(name) {
 // Around 0, with a colour for either side.
 function around(name) {
   return (tokens) => {
-    const reach = quantile(known(tokens, name).map(Math.abs), 0.99) || 1e-6;
+    const sizes = known(tokens, name).map(Math.abs);
+    const reach = Math.max(quantile(sizes, 0.99), quantile(sizes, 1) / STEPS) || 1e-6; // beside a gap rounding is pale
     const half = STEPS / 2;
     const bin = (value) => Math.max(-half, Math.min(half, Math.round((value / reach) * half)));
     return {
@@ -101,7 +102,7 @@ function known(tokens, name) {
 }
 
 function quantile(values, share) {
-  return values.sort((a, b) => a - b)[Math.floor(share * (values.length - 1))] ?? 0;
+  return values.sort((a, b) => a - b)[Math.ceil(share * (values.length - 1))] ?? 0;
 }
 
 // The next of 0.1, 0.2, 0.5, 1, 2, 5, 10 …

@@ -10,8 +10,8 @@ const NARROW = matchMedia("(max-width: 44rem)");
 const BEYOND = 12; // rows drawn above and below what can be seen
 const selected = new Map(); // the row that was selected last, by file
 
-export async function showFile(main, { run, file }, signal) {
-  const table = new Table(main, run, file, signal);
+export async function showFile(stage, { run, file }, signal) {
+  const table = new Table(stage, run, file, signal);
   await table.fetch();
   return {
     title: file,
@@ -30,8 +30,8 @@ export async function showFile(main, { run, file }, signal) {
 }
 
 class Table {
-  constructor(main, run, file, signal) {
-    Object.assign(this, { main, run, file, signal, rows: [], shown: [], found: null, asked: 0 });
+  constructor(stage, run, file, signal) {
+    Object.assign(this, { main: document.getElementById("main"), run, file, signal, rows: [], shown: [], found: null, asked: 0 });
     this.key = filePath(run, file);
     this.search = h("input.search", { type: "search", placeholder: "Search all messages", "aria-label": "Search all messages", oninput: () => this.later() });
     this.search.value = here().query.get("q") ?? "";
@@ -40,9 +40,9 @@ class Table {
     this.head = h("div.row.head", { role: "row" });
     this.body = h("div.rows", { role: "rowgroup", onclick: (event) => this.click(event) });
     this.grid = h("div.table", { role: "grid", tabindex: 0, "aria-label": "Trajectories" }, this.head, this.body);
-    fill(main, h("div.tools", null, this.search, this.filters), this.line, this.grid);
+    fill(stage, h("div.tools", null, this.search, this.filters), this.line, this.grid);
     const draw = () => this.draw();
-    main.addEventListener("scroll", draw, { passive: true, signal });
+    this.main.addEventListener("scroll", draw, { passive: true, signal });
     addEventListener("resize", draw, { signal });
     NARROW.addEventListener("change", draw, { signal });
   }

@@ -15,7 +15,8 @@ export async function showTrajectory(main, route) {
   const [detail, { rows }] = await Promise.all([load(detailPath(run, file, number)), load(filePath(run, file))]);
   const way = neighbours(rows, query, number, query.get("q") ? new Set(await find(run, file, query.get("q"))) : null);
   for (const next of [way.after, way.before]) if (next !== undefined) load(detailPath(run, file, next)).catch(() => null);
-  const place = { run, file, rows, way, detail, asTokens: query.get("view") === "tokens" };
+  const group = rows.filter((row) => detail.group.includes(row.number)); // an exported file may hold some of it
+  const place = { run, file, group, way, detail, asTokens: query.get("view") === "tokens" };
   const to = (next) => next !== undefined && location.replace(trajectoryHash(run, file, next, kept(query)));
   const body = place.asTokens ? tokenView(detail) : talk(place, query);
   fill(main, h("div.page.trajectory", null, head(place, to), failure(detail.row), body.element));
@@ -57,14 +58,13 @@ function head(place, to) {
   const { run, file, way, detail, asTokens } = place;
   const { row } = detail;
   const tab = (label, href, on) => h("a", { href, "aria-current": on && "page" }, label);
-  const group = groupHash(run, file, row.number, choice(here().query));
   return h(
     "header.head",
     null,
     h("h1", null, plain(row.task), h("span.dim", null, ` sample ${row.sample}${row.part ? `, part ${row.part}` : ""}`)),
     h("span.steps.way", null, button("‹", () => to(way.before), { disabled: way.before === undefined, title: "the one before (p)", "aria-label": "The trajectory before" }), h("span.dim.number", null, `${way.index + 1} of ${way.length.toLocaleString("en")}`), button("›", () => to(way.after), { disabled: way.after === undefined, title: "the next (n)", "aria-label": "The next trajectory" })),
     h("p.badges", null, reward(row), h("span.ended", null, ended(row)), Object.entries(row.attributes).map(([name, value]) => h("span.dim", null, plain(`${words(name)} ${typeof value === "string" ? value : JSON.stringify(value)}`)))),
-    h("nav.segmented", { "aria-label": "Ways to look at it" }, tab("Conversation", viewHash(place, false), !asTokens), tab("Tokens", viewHash(place, true), asTokens), detail.group.length > 1 && tab(`Group of ${detail.group.length}`, group, false)),
+    h("nav.segmented", { "aria-label": "Ways to look at it" }, tab("Conversation", viewHash(place, false), !asTokens), tab("Tokens", viewHash(place, true), asTokens), place.group.length > 1 && tab(`Group of ${place.group.length}`, groupHash(run, file, row.number, choice(here().query)), false)),
   );
 }
 
@@ -168,11 +168,10 @@ function origins(segments) {
 }
 
 // The other episodes of the task, to go to.
-function groupChips({ run, file, rows, detail }) {
-  if (detail.group.length < 2) return null;
-  const members = rows.filter(({ number }) => detail.group.includes(number));
+function groupChips({ run, file, group, detail }) {
+  if (group.length < 2) return null;
   const chip = (row) => h("a.chip", { href: trajectoryHash(run, file, row.number, kept(here().query)), "aria-current": row.number === detail.row.number && "true", title: `sample ${row.sample}: reward ${num(row.reward)}, ${words(row.stop)}` }, reward(row));
-  return h("div.chips", null, members.map(chip));
+  return h("div.chips", null, group.map(chip));
 }
 
 function offered(tools) {
