@@ -30,14 +30,16 @@ class Recorded:
         groups: The groups, in the order in which they were begun.
         subject: What played them, and how.
         step: The training step that they are of, from 1; 0 for an evaluation.
-        folder: The evaluation's folder; None for a training step.
+        file: The file that they lie in.
+        run: The folder with the configuration and the facts about the run.
     """
 
     config: dict[str, Any]
     groups: list[Group]
     subject: Subject
+    file: Path
+    run: Path
     step: int = 0
-    folder: Path | None = None
 
     def plans(self, place: int, task: Task) -> list[Plan]:
         """Return the plans of the episodes of a group, named and seeded as they were when they were played."""
@@ -91,8 +93,8 @@ def groups_of(trajectories: Iterable[Trajectory]) -> list[Group]:
 
 
 def _evaluation(path: Path, run: RunFolder) -> Recorded:
-    groups = _groups(EvaluationFolder(path).episodes)
-    return Recorded(_config(run), groups, read_results(path).subject, folder=path)
+    file = EvaluationFolder(path).episodes
+    return Recorded(_config(run), _groups(file), read_results(path).subject, file, run.path)
 
 
 def _training(run: RunFolder, step: int) -> Recorded:
@@ -102,20 +104,16 @@ def _training(run: RunFolder, step: int) -> Recorded:
         known = f"there are {there[0]} to {there[-1]}" if there else "there are none"
         raise UserError(f"{run.path} has no trajectories of step {step}: {known}")
     config = _config(run)
-    return Recorded(
-        config,
-        _groups(file),
-        Subject(
-            env=config["env"]["name"],
-            model=f"{run.path.resolve().name} training step {step}",
-            split="train",
-            n=config["algorithm"]["samples"],
-            temperature=config["sampling"]["temperature"],
-            seed=config["seed"],
-            success_at=config["eval"]["success_at"],
-        ),
-        step,
+    subject = Subject(
+        env=config["env"]["name"],
+        model=f"{run.path.resolve().name} training step {step}",
+        split="train",
+        n=config["algorithm"]["samples"],
+        temperature=config["sampling"]["temperature"],
+        seed=config["seed"],
+        success_at=config["eval"]["success_at"],
     )
+    return Recorded(config, _groups(file), subject, file, run.path, step)
 
 
 def _groups(file: Path) -> list[Group]:

@@ -86,6 +86,30 @@ class ByState(Mine):
         return float(self.looked >= 0)
 
 
+class ByLog(Mine):
+    """Counts what its tool has noted."""
+
+    def setup(self, task):
+        self.log = []
+
+    @tool
+    def look(self, n: int) -> str:
+        """Look up.
+
+        Args:
+            n: What.
+        """
+        self.log.append(n)
+        return str(n)
+
+    @reward
+    def brief(self, answer) -> float:
+        return self._count() and float(len(answer) < 3)
+
+    def _count(self):
+        return len(self.log)
+
+
 class ByHand(AgentEnv):
     """Makes its own rewards."""
 
@@ -172,7 +196,14 @@ def test_saved_answers_are_taken_where_the_tools_are_not_to_run_again(mine: str)
     assert episodes("again") == before and before[0].stop is StopReason.ANSWERED and len(before[0].turns) == 1
 
 
-@pytest.mark.parametrize(("env", "problem"), [("ByState", "'looked_up' asks for none"), ("ByHand", "by @reward alone")])
+@pytest.mark.parametrize(
+    ("env", "problem"),
+    [
+        ("ByState", "'looked_up' asks for none"),
+        ("ByLog", "'brief' looks at 'log', which the tools change"),
+        ("ByHand", "by @reward alone"),
+    ],
+)
 def test_rewards_that_do_not_hang_on_messages_need_the_tools(
     mine: str, env: str, problem: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
