@@ -37,7 +37,6 @@ from .algorithms.bandit import ARMS, CONTEXTS, TURNS, chosen, roll_out
 from .conftest import trajectory
 from .reward_models import save_reward_model, scorer
 
-
 PICTURE: Message = {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}
 
 
