@@ -19,6 +19,8 @@ from agent_rl.core.errors import UserError
 COMMANDS = {
     "train": "train a policy by reinforcement learning",
     "eval": "measure a model on an environment",
+    "compare": "say whether one evaluation is better than another, by how much, and whether that is real",
+    "rescore": "give saved episodes the rewards that an environment gives now, without a model",
     "sft": "train a model on demonstrations, conversations or good trajectories",
     "plan": "say what memory and time a training needs, without starting it",
     "export": "write the model of a run as others load it",

@@ -129,8 +129,8 @@ def summarize(groups: Sequence[Group], subject: Subject, prices: Prices | None =
 
 def _table(groups: Sequence[Group], subject: Subject, prices: Prices | None) -> tuple[list[str], NDArray[np.float64]]:
     """Return the names of all metrics and their value for each task, `[T, M]`; nan where a task has none."""
-    rows = [_of_task(group, subject, prices) for group in groups]
-    names = _ordered({name for row in rows for name in row})
+    rows = [task_figures(group, subject, prices) for group in groups]
+    names = ordered({name for row in rows for name in row})
     values = np.full((len(rows), len(names)), math.nan)
     for number, row in enumerate(rows):
         for column, name in enumerate(names):
@@ -138,7 +138,7 @@ def _table(groups: Sequence[Group], subject: Subject, prices: Prices | None) -> 
     return names, values
 
 
-def _of_task(group: Group, subject: Subject, prices: Prices | None) -> dict[str, float]:
+def task_figures(group: Group, subject: Subject, prices: Prices | None) -> dict[str, float]:
     """Return the means over a task's usable episodes, and what more of them than one tell; nothing without any."""
     episodes = [figures(episode, subject.success_at, prices) for episode in group.usable]
     found: dict[str, float] = {}
@@ -168,7 +168,7 @@ def _parts(groups: Sequence[Group]) -> dict[str, dict[str, list[int]]]:
         for name, value in group.trajectories[0].attributes.items():
             found[name][str(value)].append(place)
     few = {name: values for name, values in found.items() if len(values) <= VALUES}
-    return {name: {value: values[value] for value in sorted(values, key=_natural)} for name, values in few.items()}
+    return {name: {value: values[value] for value in sorted(values, key=natural)} for name, values in few.items()}
 
 
 def _estimated(names: Sequence[str], values: NDArray[np.float64]) -> Estimates:
@@ -180,19 +180,19 @@ _ORDER = ("success", "reward", "avg@", "pass@", "pass^", "reward/", "turns", "to
 _THEN = ("tool_calls", "invalid_calls", "tools/", "stop/", "failed/", "seconds", "cost")
 
 
-def _ordered(names: set[str]) -> list[str]:
-    """Return names in the order in which they are read."""
+def ordered(names: set[str]) -> list[str]:
+    """Return the names of metrics in the order in which they are read."""
 
     def key(name: str) -> tuple[int, tuple[float, str]]:
         stem = next((mark for mark in ("/", "@", "^") if mark in name), "")
         kind = name.partition(stem)[0] + stem if stem else name
-        return (*_ORDER, *_THEN).index(kind), _natural(name.removeprefix(kind))
+        return (*_ORDER, *_THEN).index(kind), natural(name.removeprefix(kind))
 
     return sorted(names, key=key)
 
 
-def _natural(value: str) -> tuple[float, str]:
-    """Return what numbers sort by as numbers, and before words."""
+def natural(value: str) -> tuple[float, str]:
+    """Return what to sort texts by: numbers as numbers, and before words."""
     try:
         number = float(value)
     except ValueError:

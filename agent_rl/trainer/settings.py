@@ -190,7 +190,12 @@ class TrainConfig(Settings):
 
     @model_validator(mode="after")
     def _held_as_said(self) -> "TrainConfig":
-        self.worker.check(sharded=isinstance(self.cluster, RaySettings) and self.cluster.ranks > 1)
+        ranks = self.cluster.ranks if isinstance(self.cluster, RaySettings) else 1
+        self.worker.check(sharded=ranks > 1)
+        if ranks % self.worker.sequence_parallel:
+            raise UserError(
+                f"cluster.ranks={ranks} is not a multiple of worker.sequence_parallel={self.worker.sequence_parallel}"
+            )
         if self.worker.compute == self.model.dtype:
             raise UserError(f"'worker.compute' has no effect: it is model.dtype={self.model.dtype}")
         return self

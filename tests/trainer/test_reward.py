@@ -352,6 +352,12 @@ def test_what_is_not_read_or_cannot_be_is_an_error(words, said):
         train(*words)
 
 
+def test_a_resumed_run_has_its_reward_model_again_and_takes_new_words():
+    recorded = train(*SCALAR, "reward_model.squash=sigmoid").model_dump(mode="json")
+    again = validate(TrainConfig, compose("train", ["reward_model.weight=2"], base=recorded)).reward_model
+    assert again == ScalarSettings(path="m", squash="sigmoid", weight=2.0)
+
+
 def test_the_worker_is_what_the_configuration_says(folder):
     assert make_judge(train()) is None
     named = [f"reward_model.path={folder}"]

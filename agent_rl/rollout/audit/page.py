@@ -7,12 +7,13 @@ from typing import Any
 import jinja2
 
 from agent_rl.core.files import write_text_atomic
+from agent_rl.core.text import printable
 from agent_rl.core.trajectory import Origin, Trajectory
 from agent_rl.rollout.audit.findings import CLAIMS, Check, Violation, counted
 from agent_rl.rollout.audit.gaps import Gaps
 from agent_rl.rollout.audit.numbers import sampled
 from agent_rl.rollout.audit.result import Audit, Exhibit
-from agent_rl.rollout.audit.text import looked_at, printable, written_steps
+from agent_rl.rollout.audit.text import looked_at, written_steps
 
 _LISTED = 20  # violations of a check
 _LONG = 1500  # tokens from which a trajectory is shown in parts

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from agent_rl.core.text import printable
 from agent_rl.rollout.audit.findings import Result, Verdict, counted
 from agent_rl.rollout.audit.gaps import Gaps
 from agent_rl.rollout.audit.result import Audit
@@ -37,11 +38,6 @@ def written_steps(steps: list[int]) -> str:
 def looked_at(result: Result) -> str:
     """Return what a check looked at, `384 trajectories, 49,896 tokens`."""
     return ", ".join(counted(count, unit) for unit, count in result.looked_at.items() if count)
-
-
-def printable(text: str) -> str:
-    """Write control characters, and halves of surrogate pairs, as escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _verdicts(audit: Audit) -> Iterator[str]:

@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from agent_rl.models.lora import load_adapters, save_adapters
-from agent_rl.models.packed import Packed, predict
+from agent_rl.models.packed import Predicted
 from agent_rl.models.weights import adapter_parameters, whole
 from agent_rl.trainer.algorithms import AlgorithmSettings, Batch, Tokens
 from agent_rl.trainer.algorithms.aggregation import weights
@@ -24,7 +24,7 @@ from agent_rl.trainer.mismatch import mismatch
 from agent_rl.trainer.optimizer import OptimizerSettings, apply, learning_rate, make_optimizer
 from agent_rl.trainer.ranks import IDLE, Ranks
 from agent_rl.trainer.saving import AtOnce, Behind, Write
-from agent_rl.trainer.sharding import prepare, through
+from agent_rl.trainer.sharding import predicted, prepare
 from agent_rl.trainer.states import load_state, state_writer
 from agent_rl.trainer.weights import PolicyWeights, exporter
 from agent_rl.trainer.worker_settings import WorkerSettings
@@ -51,9 +51,10 @@ class PolicyWorker:
 
         Where torch.distributed has been initialised, `model` is dealt out over the ranks, and all make the same calls.
         """
-        self.ranks = Ranks.here()
+        held = held or WorkerSettings()
+        self.ranks = Ranks.here(held.sequence_parallel)
         self.device = self.ranks.device(model)
-        prepare(model, held or WorkerSettings(), self.ranks)
+        prepare(model, held, self.ranks)
         self.model = model
         self.settings = optimizer
         self.temperature = temperature
@@ -106,7 +107,7 @@ class PolicyWorker:
         }
         metrics |= {f"policy/{name}": value / seen for name, value in sums.items()}
         if measure and computed:
-            found = torch.cat([gap for each in self.ranks.gathered(gaps) for gap in each])
+            found = torch.cat([gap for each in self.ranks.found(gaps) for gap in each])
             metrics |= mismatch(found) if len(found) else {}
         rate = learning_rate(self.settings, self.updates, updates)
         norm = apply(self.optimizer, rate, self.settings.max_grad_norm, loss) if computed else 0.0
@@ -187,8 +188,7 @@ class PolicyWorker:
 
         `places` says where in the mini batch the tokens of each sample, by its identity, begin.
         """
-        packed = self._pack(micro)
-        logprobs, entropies = through(self.model, predict, packed, self.temperature, algorithm.entropy > 0)
+        logprobs, entropies = self._predicted(micro, algorithm.entropy > 0)
         tokens = _tokens(micro, logprobs)
         result = objective(algorithm, tokens, entropies if algorithm.entropy else None)
         factors = tokens.logprobs.new_tensor([sample.weight for sample in micro for _ in range(sample.trained)])
@@ -209,11 +209,12 @@ class PolicyWorker:
 
     def _idle(self) -> list[Tensor]:
         """Add nothing to the gradient, for the ranks compute every micro batch together."""
-        (through(self.model, predict, self._pack(IDLE), self.temperature).logprobs.sum() * 0.0).backward()
+        (self._predicted(IDLE).logprobs.sum() * 0.0).backward()
         return []
 
-    def _pack(self, samples: Sequence[Sample]) -> Packed:
-        return pack_samples(samples).to(self.device)
+    def _predicted(self, samples: Sequence[Sample], entropy_gradient: bool = False) -> Predicted:
+        packed = pack_samples(samples).to(self.device)
+        return predicted(self.model, self.ranks, packed, self.temperature, entropy_gradient)
 
 
 def _prepared(batch: Sequence[Sample], algorithm: AlgorithmSettings, factors: Tensor, divisor: float) -> list[Sample]:

@@ -64,8 +64,12 @@ def test_one_rank_has_the_numbers_of_a_run_in_this_process(ray, inline, tmp_path
     assert_same(inline, tmp_path / "run")
 
 
-def test_two_ranks_share_the_work_of_all_workers_and_agree_with_one(ray, inline, tmp_path):
-    train(*WORDS, "cluster=ray", "cluster.ranks=2", f"out={tmp_path / 'run'}")
+TOGETHER = ["worker.sequence_parallel=2", "trainer.async_checkpoints=true"]
+
+
+@pytest.mark.parametrize("words", [[], TOGETHER], ids=["each its samples", "each its tokens"])
+def test_two_ranks_share_the_work_of_all_workers_and_agree_with_one(ray, inline, tmp_path, words):
+    train(*WORDS, *words, "cluster=ray", "cluster.ranks=2", f"out={tmp_path / 'run'}")
     for ours, alone in zip(numbers(tmp_path / "run"), numbers(inline), strict=True):
         assert ours == pytest.approx(alone, rel=1e-3, abs=1e-5)
     last = "checkpoints/step_000002/model.safetensors"

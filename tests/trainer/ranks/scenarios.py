@@ -9,6 +9,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from agent_rl.core.errors import UserError
 from agent_rl.core.message import assistant, user
-from agent_rl.core.trajectory import Group, Origin, Segment
+from agent_rl.core.trajectory import Group, Origin, Segment, Support
 from agent_rl.models import attention, packed
 from agent_rl.models.loading import load_model
 from agent_rl.models.lora import add_adapters
@@ -213,6 +214,57 @@ def answered(folder: Path) -> Result:
     return {"metrics": [], "notes": {"said": torch.tensor(list(said.encode()), dtype=torch.float64)}}
 
 
+def together(recompute: bool = False) -> WorkerSettings | None:
+    """Let both ranks compute every micro batch together, if there are two."""
+    return WorkerSettings(recompute=recompute, sequence_parallel=2) if Ranks.here().sharded else None
+
+
+def shared(count: int, prompt: int = 40) -> Batch:
+    """Return episodes that begin alike, some of whose tokens were drawn from a few."""
+    batch, begin = step(count), Segment(Origin.PROMPT, tuple(range(prompt)))
+    for number, each in enumerate(batch.trajectories):
+        each.segments[0] = begin
+        said = each.segments[1]
+        if number % 2:
+            supports = tuple(Support((token, (token + 7) % VOCABULARY), -0.1) for token in said.tokens)
+            each.segments[1] = replace(said, supports=supports)
+    return batch
+
+
+def together_with_shared_prompts(folder: Path) -> Result:
+    worker = PolicyWorker(model(), OPTIMIZER, 120, 0.7, together())
+    noted = annotate(shared(6), [worker, ReferenceWorker(model(noise=0.3), 120, 0.7, together())])
+    metrics = updates(worker, WITH_REFERENCE, noted)
+    return {"metrics": metrics, "weights": weights(worker.model), "notes": noted.notes}
+
+
+def together_by_sequence(folder: Path) -> Result:
+    """Take ratios of whole sequences, whose tokens lie on both ranks, in layers that are computed twice."""
+    algorithm = AlgorithmSettings(loss={"name": "gspo"}, aggregation="sequence")
+    return learned(policy(model(tied=False), together(recompute=True)), algorithm, 7)
+
+
+def together_in_float32(folder: Path) -> Result:
+    return learned(policy(model("float32"), together()), AlgorithmSettings(), 7)
+
+
+def together_with_one_head_of_keys(folder: Path) -> Result:
+    few = model()
+    few.config.num_key_value_heads = 1
+    torch.manual_seed(6)
+    made = in_double(type(few)(few.config).eval())
+    return learned(policy(made, together()), AlgorithmSettings(), 5)
+
+
+def together_values(folder: Path) -> Result:
+    learner = ValueWorker(model(), ValueSettings(optimizer=ValueOptimizerSettings(lr=1e-2)), 60, together())
+    algorithm = AlgorithmSettings(advantage={"name": "gae"})
+    settled = algorithm.settle(annotate(step(5), [learner]), 1000)
+    lessons = samples(settled, algorithm.advantage.advantages(settled))
+    metrics = [learner.update(lessons, 5) for _ in range(3)]
+    return {"metrics": metrics, "weights": weights(learner.model), "notes": settled.notes}
+
+
 def saved(folder: Path, name: str = "saved", behind: bool = False) -> Result:
     """Leave off in the middle; what comes after is `continued`'s."""
     worker, learner = policy(model("float32")), critic(model("float32"))
@@ -268,6 +320,11 @@ SCENARIOS: dict[str, Callable[[Path], Result]] = {
         adapters_come_back,
         scored,
         answered,
+        together_with_shared_prompts,
+        together_by_sequence,
+        together_in_float32,
+        together_with_one_head_of_keys,
+        together_values,
         saved,
         continued,
         saved_behind,
@@ -311,6 +368,16 @@ def read_by_rank_0_alone(folder: Path) -> Result:
     return result | {"reference": worker.annotate(step(2)).notes["reference"]}
 
 
+def heads_that_cannot_be_shared_out(folder: Path) -> Result:
+    odd = model()
+    odd.config.num_attention_heads = 3
+    try:
+        policy(odd, together())
+    except UserError as error:
+        return {"told": str(error)}
+    return {}
+
+
 def failures_are_told_to_all(folder: Path) -> Result:
     def fail() -> None:
         raise UserError("there is no such thing")
@@ -329,6 +396,7 @@ ON_RANKS: dict[str, Callable[[Path], Result]] = {
         computed_in_bfloat16,
         parts_of_the_weights,
         read_by_rank_0_alone,
+        heads_that_cannot_be_shared_out,
         failures_are_told_to_all,
     )
 }
