@@ -25,10 +25,9 @@ from agent_rl.rollout.engines.scripted import ScriptedEngine
 from agent_rl.rollout.failures import FailureBudgetError
 from agent_rl.trainer.algorithms import AlgorithmSettings, make_batch
 from agent_rl.trainer.algorithms.filtration import filtered
-from agent_rl.trainer.annotate import make_judge
 from agent_rl.trainer.memory import MB, devices, sizes
 from agent_rl.trainer.reward_settings import GenerativeSettings, ScalarSettings
-from agent_rl.trainer.rewards import Rewarder
+from agent_rl.trainer.rewards import Rewarder, make_judge
 from agent_rl.trainer.settings import TrainConfig
 from agent_rl.trainer.workers import GenerativeReward, ScalarReward, generative
 from agent_rl.trainer.workers.generative import transcript

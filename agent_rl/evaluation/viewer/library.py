@@ -14,7 +14,7 @@ import zstandard
 from agent_rl.core.errors import UserError
 from agent_rl.evaluation.viewer.detail import detail
 from agent_rl.evaluation.viewer.overview import overview
-from agent_rl.evaluation.viewer.rows import OUTLINES, row, rows, successes
+from agent_rl.evaluation.viewer.rows import OUTLINES, row_of, rows
 from agent_rl.evaluation.viewer.runs import RunFile, ViewedRun, find_runs
 from agent_rl.evaluation.viewer.search import TEXTS, find
 from agent_rl.evaluation.viewer.tokens import token_texts
@@ -81,7 +81,7 @@ class Library:
             return {"runs": [run.summary() for run in self.runs()]}
         run = self.run(parts[0])
         if len(parts) == 1:
-            return self._overview(run)
+            return self.overview(run)
         if parts[1] != "files" or len(parts) == 2:
             raise NotThereError(f"there is nothing under {'/'.join(parts)}")
         *name, last = parts[2:]
@@ -119,15 +119,15 @@ class Library:
                 f"{file.name} of {run.name} has {len(outlines)} trajectories, none with number {number}"
             )
         outline = outlines[number]
-        success = successes(outlines, run.success_at)[number]
         trajectory = parse_trajectory(stored_line(file.path, number).decode())
         learned = _learned(run, file, number)
         return {
-            "row": row(outline, success),
+            "row": row_of(outlines, number, run.success_at),
             "group": [other.number for other in outlines if other.task_id == outline.task_id],
         } | detail(trajectory, token_texts(run), learned)
 
-    def _overview(self, run: ViewedRun) -> dict[str, Any]:
+    def overview(self, run: ViewedRun) -> dict[str, Any]:
+        """Return all that is shown of a run but its trajectories."""
         known: dict[Path, list[Outline] | None] = {file.path: OUTLINES.peek(file.path) for file in run.files.values()}
         return overview(run, {path: len(outlines) for path, outlines in known.items() if outlines is not None})
 

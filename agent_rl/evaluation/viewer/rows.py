@@ -16,7 +16,21 @@ OUTLINES: FileCache[list[Outline]] = FileCache(read_outlines, len, 200_000)
 
 def rows(outlines: Sequence[Outline], success_at: float) -> list[dict[str, Any]]:
     """Return a row for each trajectory."""
-    return [row(outline, success) for outline, success in zip(outlines, successes(outlines, success_at), strict=True)]
+    starts = [place for place, outline in enumerate(outlines) if place == 0 or outline.part == 0]
+    episodes = (outlines[begin:end] for begin, end in pairwise([*starts, len(outlines)]))
+    return [
+        row(part, success) for episode in episodes for success in [_success(episode, success_at)] for part in episode
+    ]
+
+
+def row_of(outlines: Sequence[Outline], number: int, success_at: float) -> dict[str, Any]:
+    """Return the row of one of the trajectories."""
+    begin, end = number, number + 1
+    while begin > 0 and outlines[begin].part > 0:
+        begin -= 1
+    while end < len(outlines) and outlines[end].part > 0:
+        end += 1
+    return row(outlines[number], _success(outlines[begin:end], success_at))
 
 
 def row(outline: Outline, success: bool | None) -> dict[str, Any]:
@@ -39,15 +53,6 @@ def row(outline: Outline, success: bool | None) -> dict[str, Any]:
         "attributes": outline.attributes,
         "first": outline.first,
     }
-
-
-def successes(outlines: Sequence[Outline], success_at: float) -> list[bool | None]:
-    """Return for each trajectory whether its episode, all its parts together, was a success."""
-    found: list[bool | None] = []
-    for episode in _episodes(outlines):
-        reward = sum(part.reward for part in episode)
-        found += [reward >= success_at if all(part.usable for part in episode) else None] * len(episode)
-    return found
 
 
 class Rewarded(Protocol):
@@ -77,7 +82,8 @@ def choose(trajectories: Iterable[T], success_at: float, count: int = 3) -> list
     return in_turn[:count]
 
 
-def _episodes(outlines: Sequence[Outline]) -> list[Sequence[Outline]]:
-    """Return the trajectories of each episode, which lie side by side and are counted from 0."""
-    starts = [place for place, outline in enumerate(outlines) if place == 0 or outline.part == 0]
-    return [outlines[begin:end] for begin, end in pairwise([*starts, len(outlines)])]
+def _success(episode: Sequence[Outline], success_at: float) -> bool | None:
+    """Return whether an episode, all its parts together, was a success; None where it tells nothing of the policy."""
+    if not all(part.usable for part in episode):
+        return None
+    return sum(part.reward for part in episode) >= success_at

@@ -81,12 +81,13 @@ def test_two_ranks_share_the_work_of_all_workers_and_agree_with_one(ray, inline,
 
 def test_a_reward_model_apart_says_what_it_says_in_this_process(ray, tmp_path):
     model = save_reward_model(tmp_path / "model")
-    words = [*SIZE, "algorithm.samples=4", "reward_model=scalar", f"reward_model.path={model}", "reward_model.weight=3"]
+    size = [*SIZE, "trainer.steps=1", "trainer.tasks=2", "algorithm.samples=4"]
+    words = [*size, "reward_model=scalar", f"reward_model.path={model}", "reward_model.weight=3"]
     train(*words, f"out={tmp_path / 'inline'}")
     train(*words, "cluster=ray", "cluster.apart=reward_model", f"out={tmp_path / 'ray'}")
     inline, apart = (numbers(tmp_path / name) for name in ("inline", "ray"))
     assert inline == apart and all(line["reward_model/std"] > 0 for line in inline)
-    weights = [tmp_path / name / "checkpoints/step_000002/model.safetensors" for name in ("inline", "ray")]
+    weights = [tmp_path / name / "checkpoints/step_000001/model.safetensors" for name in ("inline", "ray")]
     assert weights[0].read_bytes() == weights[1].read_bytes()
 
 

@@ -1,12 +1,12 @@
 // What stands around every view: where one is, the keys, the theme, and following a run that goes on.
 
-import { embedded, load, runPath } from "./source.js";
 import { button, fill, h, plain } from "./dom.js";
 import { showGroup } from "./group.js";
 import { help, pressed } from "./keys.js";
 import { choice, fileHash, go, here, hash, runHash } from "./route.js";
 import { showRun } from "./run.js";
 import { showRuns } from "./runs.js";
+import { embedded, load, runPath } from "./source.js";
 import { showFile } from "./table.js";
 import { startTheme, themeButton } from "./theme.js";
 import { showTrajectory } from "./trajectory.js";
@@ -65,10 +65,25 @@ function drawBar() {
   if (run) crumbs.push([run.name, runHash(route.run)]);
   if (run && route.file) crumbs.push([titleOf(run, route.file), fileHash(route.run, route.file, choice(route.query))]);
   if (route.number !== null) crumbs.push([view.title, location.hash]);
-  const items = crumbs.map(([text, href], index) => h("li", null, h("a", { href, "aria-current": index === crumbs.length - 1 && "page" }, plain(text))));
-  document.title = [...crumbs.slice(1).map(([text]) => text).reverse(), "agent_rl"].join(" · ");
+  const items = crumbs.map(([text, href], index) =>
+    h("li", null, h("a", { href, "aria-current": index === crumbs.length - 1 && "page" }, plain(text))),
+  );
+  document.title = [
+    ...crumbs
+      .slice(1)
+      .map(([text]) => text)
+      .reverse(),
+    "agent_rl",
+  ].join(" · ");
   const state = run && h("span.live", null, h(`i.state.${run.state}`), h("span", null, run.state));
-  fill(bar, h("nav", { "aria-label": "Where you are" }, h("ol", null, items)), run && route.file && route.number === null && steps(), embedded ? h("span.live", null, "exported") : state, themeButton(), button("?", () => help(current.view, KEYS), { class: "quiet", title: "Keys (?)", "aria-label": "Keys" }));
+  fill(
+    bar,
+    h("nav", { "aria-label": "Where you are" }, h("ol", null, items)),
+    run && route.file && route.number === null && steps(),
+    embedded ? h("span.live", null, "exported") : state,
+    themeButton(),
+    button("?", () => help(current.view, KEYS), { class: "quiet", title: "Keys (?)", "aria-label": "Keys" }),
+  );
 }
 
 function titleOf(run, name) {
@@ -77,7 +92,22 @@ function titleOf(run, name) {
 
 function steps() {
   const [before, after] = [neighbour(-1), neighbour(1)];
-  return h("span.steps", null, button("‹", () => toFile(-1), { class: "quiet", disabled: !before, title: "the file before ([)", "aria-label": "The file before" }), button("›", () => toFile(1), { class: "quiet", disabled: !after, title: "the next file (])", "aria-label": "The next file" }));
+  return h(
+    "span.steps",
+    null,
+    button("‹", () => toFile(-1), {
+      class: "quiet",
+      disabled: !before,
+      title: "the file before ([)",
+      "aria-label": "The file before",
+    }),
+    button("›", () => toFile(1), {
+      class: "quiet",
+      disabled: !after,
+      title: "the next file (])",
+      "aria-label": "The next file",
+    }),
+  );
 }
 
 // The file of the same kind before or after this one.

@@ -11,7 +11,9 @@ export class Missing extends Error {}
 // The answer for a path. `fresh` asks again what may have changed.
 export function load(path, fresh = false) {
   if (embedded) {
-    return path in embedded ? Promise.resolve(embedded[path]) : Promise.reject(new Missing("This is not in the exported file."));
+    return path in embedded
+      ? Promise.resolve(embedded[path])
+      : Promise.reject(new Missing("This is not in the exported file."));
   }
   let answer = fresh ? undefined : answers.get(path);
   answers.delete(path); // and set again: the order is that of use
@@ -49,6 +51,13 @@ export async function find(id, name, text) {
 }
 
 function says(detail, wanted) {
-  const texts = (message) => [message.text, message.reasoning ?? "", ...message.calls.flatMap((call) => [call.name, call.arguments])];
-  return Boolean(detail) && detail.messages.some((message) => texts(message).some((text) => text.toLowerCase().includes(wanted)));
+  const texts = (message) => [
+    message.text,
+    message.reasoning ?? "",
+    ...message.calls.flatMap((call) => [call.name, call.arguments]),
+  ];
+  return (
+    Boolean(detail) &&
+    detail.messages.some((message) => texts(message).some((text) => text.toLowerCase().includes(wanted)))
+  );
 }

@@ -81,8 +81,8 @@ def test_pointing_at_a_token_tells_all_of_it(url: str, look: Open) -> None:
     page = look(f"{url}/0?view=tokens")
     actions(page).nth(WIDEST).hover()
     assert fact(page, "origin") == "action, turn 1" and fact(page, "in the loss") == "yes"
-    assert fact(page, "engine") == "-0.05  (95.1 %)"
-    assert fact(page, "trainer") == "-0.8  (44.9 %)"
+    assert fact(page, "engine") == "−0.05  (95.1 %)"
+    assert fact(page, "trainer") == "−0.8  (44.9 %)"
     assert fact(page, "gap").startswith("−0.75  (ratio 0.4724")
     assert fact(page, "advantage") == "+0.5" and fact(page, "version") == "3"
     page.locator(".of-prompt .t").first.hover()
