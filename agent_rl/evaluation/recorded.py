@@ -15,6 +15,7 @@ from agent_rl.core.trajectory import Group, Trajectory
 from agent_rl.evaluation.folder import EvaluationFolder
 from agent_rl.evaluation.harness import stream_of
 from agent_rl.evaluation.results import Subject, read_results
+from agent_rl.evaluation.several import labels
 from agent_rl.rollout.agents import Plan, group_plans
 from agent_rl.rollout.engines.base import Sampling
 from agent_rl.rollout.store import read_trajectories
@@ -61,6 +62,8 @@ def read_recorded(path: Path, name: str | None = None, step: int | None = None) 
         UserError: There are none there, or it is not said which.
     """
     run = RunFolder(path)
+    if several := labels(path):
+        raise UserError(f"{path} holds several evaluations; give the folder of one: {', '.join(several)}")
     if EvaluationFolder(path).complete:
         if name is not None or step is not None:
             raise UserError(f"{path} is one evaluation: name= and step= choose among those of a training run")

@@ -110,7 +110,7 @@ def settings_of(recorded: Recorded, env: str | None) -> dict[str, Any]:
     config = recorded.config
     base = {name: config[name] for name in RescoreConfig.model_fields if config.get(name) is not None and name != "out"}
     base["success_at"] = recorded.subject.success_at
-    base["rollout"] = {name: config["rollout"][name] for name in PlaySettings.model_fields}
+    base["rollout"] = {name: value for name, value in config["rollout"].items() if name in PlaySettings.model_fields}
     base["tools"] = {**config["tools"], "record": None}  # what is there already
     wrappers = [wrapper for wrapper in config["env"].get("wrappers", []) if wrapper["name"] != "record"]  # as well
     base["env"] = {**config["env"], "wrappers": wrappers}

@@ -255,6 +255,19 @@ def test_of_a_training_run_it_is_said_which_episodes(mine: str, capsys: pytest.C
         assert problem in capsys.readouterr().err
 
 
+def test_of_several_evaluations_one_is_asked_for(mine: str, capsys: pytest.CaptureFixture[str]) -> None:
+    played(f"env={mine},mine.py:Stricter")
+    assert main(["rescore", "base"]) == 1
+    assert "holds several evaluations; give the folder of one: " in capsys.readouterr().err
+
+
+def test_what_was_rescored_can_be_rescored(mine: str) -> None:
+    before = episodes(played(f"env={mine}"))
+    rescored("base", "env=mine.py:Stricter")
+    assert main(["rescore", "again", f"env={mine}", "out=back"]) == 0
+    assert episodes("back") == before
+
+
 def test_what_holds_no_episodes_is_the_users_to_mend(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["rescore", str(tmp_path)]) == 1
     assert "neither the folder of an evaluation nor that of a training run" in capsys.readouterr().err
