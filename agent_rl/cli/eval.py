@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
             raise
     _print(outcome, job.several)
     if job.folder:
-        print(f"written to {folder}")
+        print(f"written to {folder}" + (f"; try again with: agent-rl eval resume={folder}" if outcome.failed else ""))
     if arguments.json:
         print(json.dumps(outcome.to_json() if job.several else next(iter(outcome.results.values())).to_json()))
     if outcome.failed:

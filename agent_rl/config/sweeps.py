@@ -1,5 +1,6 @@
 """Several configurations from one command line: Hydra's sweeps (`env=search,guess`), and suites of words."""
 
+import functools
 import itertools
 import re
 import shlex
@@ -44,6 +45,7 @@ def _choices(word: str) -> list[str]:
     return [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
 
 
+@functools.cache
 def _parsed(word: str) -> Any:
     """Return Hydra's reading of a word; None where it has none, which composing tells better."""
     from hydra.core.override_parser.overrides_parser import OverridesParser

@@ -86,8 +86,8 @@ def _speakers(config: EvalConfig, folder: Path) -> tuple[Host, MakeAgent]:
     from agent_rl.rollout.renderer import Renderer
 
     assert config.model is not None  # which only engines without one of ours lack
+    check_limits(config.engine, config.model, limits)
     model = _fixed(config.model, RunFolder(folder))
-    check_limits(config.engine, model, limits)
     renderer = Renderer(load_tokenizer(model), config.renderer)
     engine = make_engine(config.engine, Placement(model, folder))
     return engine, partial(TokenAgent, engine, renderer, limits)

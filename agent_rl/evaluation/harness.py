@@ -50,8 +50,7 @@ def measure(
         StorageError: The results cannot be written.
     """
     chosen = list(islice(env.task_set(subject.split), tasks))
-    mode = "sampled" if subject.temperature else "greedy"
-    stream = derive(subject.seed, "evaluation", subject.split, mode)
+    stream = stream_of(subject)
     sampling = sampling or Sampling(temperature=subject.temperature)
     known = {group.task_id: group for group in kept}
     there = {place: known[task.id] for place, task in enumerate(chosen) if task.id in known}
@@ -59,3 +58,8 @@ def measure(
     results = summarize(groups, subject, prices)
     folder.record(groups, results)
     return results
+
+
+def stream_of(subject: Subject) -> int:
+    """Return what seeds the episodes of an evaluation, each by its task, place and sample below it."""
+    return derive(subject.seed, "evaluation", subject.split, "sampled" if subject.temperature else "greedy")

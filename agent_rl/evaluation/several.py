@@ -20,7 +20,6 @@ from agent_rl.tracking.run_folder import RunFolder, write_config
 
 MAY_CHANGE = {
     "out",
-    "model.device",
     *(f"engine.{key}" for key in ("urls", "url", "key_variable", "concurrency", "attempts")),
     *(f"engine.{key}" for key in ("price_input", "price_output")),
     *(f"rollout.{key}" for key in ("concurrency", "retries", "failure_budget", "stall_seconds")),

@@ -1,8 +1,8 @@
 """One attention function for transformers models, over packed sequences (training) and over a slot cache (generation).
 
 It is registered with transformers as `agent_rl`; a model loaded with it gets no S x S mask. The forward call says which
-way: `segments=` (lengths of the packed runs of tokens; `behind=` says which continue which) or `slots=` (a view of the
-key-value cache).
+way: `segments=` (lengths of the packed runs of tokens; `behind=` says which continue which, `spread=` where they lie on
+several ranks) or `slots=` (a view of the key-value cache).
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 
+from agent_rl.models.spread import Spread
 from agent_rl.models.tree import over_tree
 
 NAME = "agent_rl"
@@ -39,6 +40,7 @@ def attention(
     dropout: float = 0.0,
     segments: Sequence[int] | None = None,
     behind: Sequence[int] | None = None,
+    spread: Spread | None = None,
     slots: Slots | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
@@ -52,8 +54,9 @@ def attention(
         attention_mask: Must be None: a mask from outside would let packed sequences see each other.
         scaling: Factor of the scores.
         dropout: Must be 0.
-        segments: Lengths of the packed runs of tokens; they sum to `T`.
+        segments: Lengths of the packed runs of tokens; they sum to `T`, on all ranks together.
         behind: How many of the tokens right behind each run continue it; None where all runs are sequences.
+        spread: How the packed tokens lie on several ranks; queries, keys and values are of this one's tokens then.
         slots: The cache to extend and attend over.
 
     Returns:
@@ -64,6 +67,9 @@ def attention(
     """
     if (segments is None) == (slots is None) or attention_mask is not None or dropout:
         raise ValueError("attention 'agent_rl' takes either segments= or slots=, no mask and no dropout")
+    if segments is not None and spread is not None:
+        query, key, value = (spread.over_heads(one) for one in (query, key, value))
+        return spread.over_tokens(over_tree(query, key, value, scaling, segments, behind or [0] * len(segments))), None
     if segments is not None:
         return over_tree(query, key, value, scaling, segments, behind or [0] * len(segments)), None
     assert slots is not None

@@ -5,7 +5,7 @@ there. It is exact, for what a causal model computes at a token depends on the t
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -14,6 +14,8 @@ from torch import Tensor
 from torch.nn import Module
 from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel
+
+from agent_rl.models.spread import Spread
 
 _WORTH = 16
 """Common tokens from which on it is worth to compute them apart: each run costs calls of its own in every layer."""
@@ -36,6 +38,8 @@ class Packed:
             several sequences may be predicted from one place.
         targets: The trained tokens, `[A]`.
         kept: What each of them was drawn from; None where nothing was left out.
+        spread: Of a part of a pack, how the others lie on other ranks; its tokens and what they predict are its own
+            then, its runs those of the whole.
     """
 
     tokens: Tensor
@@ -45,13 +49,14 @@ class Packed:
     sources: Tensor
     targets: Tensor
     kept: Kept | None = None
+    spread: Spread | None = None
 
     def to(self, device: torch.device) -> "Packed":
         """Return the batch on `device`."""
         tokens, positions, sources, targets = (
             one.to(device) for one in (self.tokens, self.positions, self.sources, self.targets)
         )
-        return Packed(tokens, positions, self.segments, self.behind, sources, targets, self.kept)
+        return replace(self, tokens=tokens, positions=positions, sources=sources, targets=targets)
 
 
 class Predicted(NamedTuple):
@@ -153,7 +158,7 @@ def fresh_logprobs(model: PreTrainedModel, packed: Packed, temperature: float = 
 
 def kept_mass(logprobs: Tensor, kept: Kept) -> Tensor:
     """Return the log of the probability of the kept tokens together, `[A]`, from `[A, V]`; 0 where all are kept."""
-    sizes = torch.tensor([len(tokens) for tokens in kept], device=logprobs.device)
+    sizes = torch.tensor([len(tokens) for tokens in kept], dtype=torch.long, device=logprobs.device)
     rows = torch.arange(len(kept), device=logprobs.device).repeat_interleave(sizes)
     tokens = torch.tensor([token for tokens in kept for token in tokens], dtype=torch.long, device=logprobs.device)
     total = logprobs.new_zeros(len(kept)).index_add(0, rows, logprobs[rows, tokens].exp())
@@ -168,6 +173,7 @@ def hidden(decoder: Module, packed: Packed) -> Tensor:
         use_cache=False,
         segments=packed.segments,
         behind=packed.behind,
+        spread=packed.spread,
     ).last_hidden_state[0]
     return decoded[packed.sources]
 

@@ -66,6 +66,14 @@ class RolloutManager:
         played = iter(self._thread.run(self._rollouts.play, flights, progress, landed, list(kept.values())))
         return [kept[place] if place in kept else next(played) for place in range(len(tasks))]
 
+    def play(self, flights: Sequence[Flight], progress: Progress | None = None) -> list[Group]:
+        """Play groups whose episodes the caller has planned one by one, wait for all, and return them in order.
+
+        Raises:
+            FailureBudgetError: Too many episodes failed for good; the message names the most frequent cause.
+        """
+        return self._thread.run(self._rollouts.play, flights, progress)
+
     def follow(self, order: Order, settings: RolloutSettings, version: int, state: dict[str, Any]) -> None:
         """Take the order of a training run, from `version` of its weights on; `state` is what `feed_state` returned."""
         self._call(lambda: self._rollouts.follow(order, settings, version, state))

@@ -14,7 +14,8 @@ import torch
 from agent_rl.models.loading import device_of
 from agent_rl.rollout.engines.embedded.settings import EmbeddedSettings
 from agent_rl.trainer.cluster.settings import RaySettings
-from agent_rl.trainer.memory import Sizes
+from agent_rl.trainer.memory import Sizes, sizes
+from agent_rl.trainer.reward_settings import GenerativeSettings
 from agent_rl.trainer.settings import TrainConfig
 
 _ROUNDS = 3
@@ -53,6 +54,10 @@ def seconds(config: TrainConfig, policy: Sizes, speed: Speed) -> dict[str, float
         found["rollout"] = max(2.0 * policy.parameters * tokens / speed.operations, read)
     ranks = config.cluster.ranks if isinstance(config.cluster, RaySettings) else 1
     found["update"] = _factor(config) * policy.parameters * tokens / (speed.operations * ranks)
+    if (judge := config.reward_model) is not None:
+        answers = episodes * judge.answer_tokens if isinstance(judge, GenerativeSettings) else 0
+        parameters = sizes(config.model.model_copy(update={"path": judge.path})).parameters
+        found["reward model"] = 2.0 * parameters * (tokens + answers) / (speed.operations * ranks)
     return found
 
 

@@ -15,6 +15,7 @@ from agent_rl.trainer.algorithms import make_batch
 from agent_rl.trainer.algorithms.filtration import filtered
 from agent_rl.trainer.annotate import annotate, noted_metrics
 from agent_rl.trainer.batches import Sample, mini_batches, samples
+from agent_rl.trainer.learned import Learned
 from agent_rl.trainer.metrics import mean, peak_memory_mb, rollout_metrics
 from agent_rl.trainer.mismatch import Alarm
 from agent_rl.trainer.recorder import Recorder
@@ -53,15 +54,16 @@ class Loop:
             noted = annotate(make_batch(kept), self.team.annotators)
             episodes = algorithm.settle(noted, limits.episode_tokens)
             batch = samples(episodes, algorithm.advantage.advantages(episodes))
-            metrics = judged | self._update(step, batch) | noted_metrics(episodes)
+            learned = Learned()
+            metrics = judged | self._update(step, batch, learned) | noted_metrics(episodes)
             alarm.check(step + 1, metrics)
         with self.clock.phase("weights"):
             self.rollouts.update_weights(self.recorder.weights(step + 1, self.team.policy))
         with self.clock.phase("record"):
-            self.recorder.prepare(step + 1, rollout, self.team.workers, self.rollouts.feed_state())
+            self.recorder.prepare(step + 1, rollout, learned, self.team.workers, self.rollouts.feed_state())
         self.recorder.commit(step + 1, self._metrics(step, rollout, batch) | metrics | self.clock.metrics(batch))
 
-    def _update(self, step: int, batch: list[Sample]) -> dict[str, float]:
+    def _update(self, step: int, batch: list[Sample], learned: Learned) -> dict[str, float]:
         """Take the optimizer steps of one rollout; return the mean of each of their metrics.
 
         Raises:
@@ -69,7 +71,7 @@ class Loop:
         """
         trainer = self.config.trainer
         parts = mini_batches(batch, trainer.mini_batches)
-        each = [self._learn(step, part, first=part is parts[0]) for part in parts]
+        each = [self._learn(step, part, learned, first=part is parts[0]) for part in parts]
         skipped = sum(worker.skipped for worker in self.team.workers)
         if skipped > trainer.skipped_budget:
             raise UserError(
@@ -79,7 +81,7 @@ class Loop:
         names = dict.fromkeys(name for metrics in each for name in metrics)
         return {name: mean(metrics[name] for metrics in each if name in metrics) for name in names}
 
-    def _learn(self, step: int, part: list[Sample], first: bool) -> dict[str, float]:
+    def _learn(self, step: int, part: list[Sample], learned: Learned, first: bool) -> dict[str, float]:
         """Let every worker learn from a mini batch, the policy once it is its turn."""
         algorithm, waits = self.config.algorithm, self.config.policy_waits
         steps, each = self.config.trainer.steps, self.config.trainer.mini_batches
@@ -89,6 +91,7 @@ class Loop:
         if step >= waits:
             compares = first and "old" not in algorithm.needs  # else engine and trainer have been compared already
             metrics |= self.team.policy.update(part, algorithm, (steps - waits) * each, measure=compares)
+        learned.note(part, self.team.policy.computed() if step >= waits else None)
         return metrics
 
     def _metrics(self, step: int, rollout: Rollout, batch: list[Sample]) -> dict[str, float]:

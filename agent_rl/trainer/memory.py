@@ -212,7 +212,7 @@ def _in_layers(model: Sizes) -> int:
 
 def _activations(config: TrainConfig, model: Sizes) -> float:
     """Return what a micro batch keeps for its backward pass, with the logits that exist at once (MB)."""
-    shape, tokens = model.shape, config.trainer.micro_tokens
+    shape, tokens = model.shape, config.trainer.micro_tokens / config.worker.sequence_parallel
     width, layers = shape.hidden_size, shape.num_hidden_layers
     layer = 16 * width + 5 * shape.intermediate_size
     kept = layer + layers * width if config.worker.recompute else layers * layer

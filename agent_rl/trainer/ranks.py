@@ -8,13 +8,16 @@ Without torch.distributed there is one rank, and nothing here changes anything.
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import cache
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, distributed
 from torch.nn import Module
 
 from agent_rl.core.trajectory import Origin, Segment, Trajectory
+from agent_rl.models.packed import Packed
+from agent_rl.models.parts import joined, part_of
 from agent_rl.trainer.batches import Sample, micro_batches
 
 T = TypeVar("T")
@@ -32,18 +35,20 @@ class Ranks:
         rank: This one, counted from 0.
         size: How many there are.
         sharded: Whether models are dealt out among them.
+        together: How many, side by side, compute each micro batch together, a part of its tokens each.
     """
 
     rank: int = 0
     size: int = 1
     sharded: bool = False
+    together: int = 1
 
     @classmethod
-    def here(cls) -> "Ranks":
+    def here(cls, together: int = 1) -> "Ranks":
         """Return the ranks that torch.distributed knows of."""
         if not (distributed.is_available() and distributed.is_initialized()):
             return cls()
-        return cls(distributed.get_rank(), distributed.get_world_size(), sharded=True)
+        return cls(distributed.get_rank(), distributed.get_world_size(), sharded=True, together=together)
 
     def device(self, model: Module) -> torch.device:
         """Return where this rank computes with `model`."""
@@ -57,23 +62,37 @@ class Ranks:
 
         All ranks get as many, because they compute each together; an empty one stands where there is nothing left.
         """
-        each = [micro_batches(part, tokens) for part in parts(batch, self.size)]
-        mine = each[self.rank]
+        each = [micro_batches(part, tokens) for part in parts(batch, self.size // self.together)]
+        mine = each[self.rank // self.together]
         return mine + [[] for _ in range(max(map(len, each)) - len(mine))]
 
+    def part(self, packed: Packed) -> Packed:
+        """Return what this rank computes of a micro batch."""
+        return packed if self.together == 1 else part_of(packed, _side_by_side(self.together, distributed.group.WORLD))
+
+    def joined(self, values: Tensor, packed: Packed, part: Packed) -> Tensor:
+        """Return what is said of all trained tokens of a micro batch, from what is said of this rank's part."""
+        return values if part.spread is None else joined(values, packed, part.spread)
+
     def total(self, values: Tensor) -> Tensor:
-        """Return the sum over all ranks of a tensor on the CPU."""
+        """Return the sum over all micro batches of a tensor on the CPU, from what each rank has found in its own."""
+        if self.rank % self.together:  # another one tells the same
+            values.zero_()
         if self.size > 1:
             distributed.all_reduce(values)
         return values
 
     def totals(self, values: Mapping[str, float]) -> dict[str, float]:
-        """Return the sums over all ranks of what has the same name."""
+        """Return the sums over all micro batches of what has the same name."""
         found: dict[str, float] = defaultdict(float)
-        for part in self.gathered(dict(values)):
+        for part in self.found(dict(values)):
             for name, value in part.items():
                 found[name] += value
         return dict(found)
+
+    def found(self, thing: T) -> list[T]:
+        """Return what is found in micro batches: of ranks that compute them together, what one of them gives."""
+        return self.gathered(thing)[:: self.together]
 
     def gathered(self, thing: T) -> list[T]:
         """Return what each rank gives, in their order."""
@@ -99,6 +118,13 @@ class Ranks:
             if told is not None:
                 raise told
         return done
+
+
+@cache
+def _side_by_side(together: int, world: Any) -> Any:
+    """Return the process group of this rank and those that compute with it, of all ranks in `world`."""
+    group, _ = distributed.new_subgroups(together)
+    return group
 
 
 def parts(batch: Sequence[Sample], count: int) -> list[list[Sample]]:

@@ -21,6 +21,7 @@ from agent_rl.tracking.jsonl import read_metrics
 from agent_rl.tracking.run_folder import RunFolder
 from agent_rl.trainer.checkpoint_writer import CheckpointWriter
 from agent_rl.trainer.checkpoints import Worker
+from agent_rl.trainer.learned import Learned
 from agent_rl.trainer.metrics import peak_memory_mb
 from agent_rl.trainer.profiles import profiled
 from agent_rl.trainer.settings import TrainConfig
@@ -56,7 +57,9 @@ class Recorder:
             return nullcontext()
         return profiled(self._folder.profile_file(step), self.console)
 
-    def prepare(self, step: int, rollout: Rollout, workers: Sequence[Worker], feed: dict[str, Any]) -> None:
+    def prepare(
+        self, step: int, rollout: Rollout, learned: Learned, workers: Sequence[Worker], feed: dict[str, Any]
+    ) -> None:
         """Write the trajectories of a step and, when one is due, its checkpoint beside its place.
 
         Raises:
@@ -64,10 +67,12 @@ class Recorder:
         """
         self._checkpoints.check()
         groups = [*rollout.groups, *rollout.dropped]
-        write_trajectories(self._folder.trajectories_file(step), [t for group in groups for t in group.trajectories])
+        played = [t for group in groups for t in group.trajectories]
         beside = [t for group in groups for t in [*group.baseline, *group.demonstration]]
+        write_trajectories(self._folder.trajectories_file(step), played)
         if beside:
             write_trajectories(self._folder.beside_file(step), beside)
+        learned.write(self._folder.learned_file(step), played, beside)
         trainer = self._config.trainer
         if step % trainer.checkpoint_every == 0 or step == trainer.steps:
             self._checkpoints.prepare(step, workers, feed)

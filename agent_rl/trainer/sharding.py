@@ -18,7 +18,9 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 
 from agent_rl.core.errors import UserError
 from agent_rl.models.loading import load_model, load_scorer, load_skeleton, load_tokenizer
+from agent_rl.models.packed import Packed, Predicted, predict
 from agent_rl.models.settings import ModelSettings
+from agent_rl.models.spread import check_heads
 from agent_rl.trainer.ranks import Ranks
 from agent_rl.trainer.worker_settings import WorkerSettings
 
@@ -56,6 +58,8 @@ def prepare(module: Module, settings: WorkerSettings, ranks: Ranks, exact: Seque
         UserError: A setting would have no effect.
     """
     settings.check(ranks.sharded)
+    if ranks.together > 1:
+        _check_spread(module, ranks)
     layers = [layer for layer in module.modules() if isinstance(layer, GradientCheckpointingLayer)]
     if settings.recompute and not layers:
         raise UserError(f"worker.recompute: the layers of {type(module).__name__} are not known")
@@ -63,6 +67,14 @@ def prepare(module: Module, settings: WorkerSettings, ranks: Ranks, exact: Seque
         layer.forward = MethodType(_recomputed, layer)
     if ranks.sharded:
         _shard(module, layers, exact, settings, ranks)
+
+
+def _check_spread(module: Module, ranks: Ranks) -> None:
+    if ranks.size % ranks.together:
+        raise UserError(f"{ranks.size} ranks are not a multiple of worker.sequence_parallel={ranks.together}")
+    model = next(part for part in module.modules() if isinstance(part, PreTrainedModel))
+    text = model.config.get_text_config()
+    check_heads(text.num_attention_heads, text.num_key_value_heads, ranks.together)
 
 
 def through(module: Module, function: Callable[..., T], *arguments: Any) -> T:
@@ -74,6 +86,12 @@ def through(module: Module, function: Callable[..., T], *arguments: Any) -> T:
     if not torch.is_grad_enabled():
         module.reshard()  # type: ignore[operator]  # else FSDP waits for a backward pass
     return found
+
+
+def predicted(module: Module, ranks: Ranks, packed: Packed, *arguments: Any) -> Predicted:
+    """Return what `predict(module, packed, *arguments)` does, computed by all ranks that have this pack."""
+    part = ranks.part(packed)
+    return Predicted(*(ranks.joined(each, packed, part) for each in through(module, predict, part, *arguments)))
 
 
 def _recomputed(layer: Module, *arguments: Any, **named: Any) -> Any:

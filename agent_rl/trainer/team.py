@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from agent_rl.core.seeds import derive
@@ -20,7 +21,6 @@ from agent_rl.trainer.rewards import Rewarder
 from agent_rl.trainer.settings import TrainConfig
 from agent_rl.trainer.sharding import load_for_ranks
 from agent_rl.trainer.workers import PolicyWorker
-from agent_rl.trainer.workers.judging import JudgeWorker
 
 
 class Policy(Annotator, Worker, Protocol):
@@ -30,6 +30,10 @@ class Policy(Annotator, Worker, Protocol):
         self, batch: Sequence[Sample], algorithm: AlgorithmSettings, updates: int, measure: bool = False
     ) -> dict[str, float]:
         """Take one optimizer step on a mini batch, one of `updates` in the whole run, and return its metrics."""
+        ...
+
+    def computed(self) -> Tensor:
+        """Return the log-probabilities of the trained tokens of the last update's batch, `[A]`; NaN of others."""
         ...
 
     def weights(self, version: int, tokenizer: PreTrainedTokenizerBase | None = None) -> Weights:
@@ -98,10 +102,3 @@ def notes_of(
     """Return those of some workers that note what the algorithm needs, in that order."""
     olds = [policy] if policy is not None and "old" in config.algorithm.needs else []
     return [*olds, *references, *learners]
-
-
-def make_rewarder(config: TrainConfig, worker: JudgeWorker | None) -> Rewarder | None:
-    """Return what asks the worker that holds the reward model, wherever it lives."""
-    if worker is None or config.reward_model is None:
-        return None
-    return Rewarder(worker, config.reward_model, config.rollout.failure_budget)

@@ -83,7 +83,7 @@ def one_line(result: tuple[int, str, str]) -> str:
         (("eval", "engine=embeded"), "there is no preset engine=embeded, did you mean 'embedded'?"),
         (("train", "trainer.steps=-1"), "trainer.steps: input should be greater than 0 (got -1)"),
         (("sft", "sft.steps=-1"), "sft.steps: input should be greater than 0 (got -1)"),
-        (("eval", "tasks=-1"), "tasks: input should be greater than or equal to 0 (got -1)"),
+        (("eval", "tasks=-1"), "tasks: input should be greater than 0 (got -1)"),
         (
             ("check", "env=code", "env.difficulties=easy"),
             "env.difficulties: input should be a list, written [A,B]",
@@ -160,7 +160,7 @@ def test_a_checkpoint_without_a_chat_template_is_told_in_one_line(run, model):
 def test_a_sound_checkpoint_is_measured_and_leaves_stderr_empty(run, model):
     status, out, err = run("eval", "model=./m", *SMALL, "--json")
     assert (status, err) == (0, "")
-    assert out.splitlines()[-1].startswith('{"greedy": {')
+    assert out.splitlines()[-1].startswith('{"env": "search", "model": "./m", ')
 
 
 @pytest.mark.parametrize("command", ["train", "sft", "eval"])

@@ -80,6 +80,9 @@ def test_seconds_follow_from_the_work_and_the_speed():
     found = seconds(config, policy, Speed(operations=1e9, bytes=1e15))
     assert found["update"] == pytest.approx(6 * TINY * tokens / 1e9)
     assert found["rollout"] == pytest.approx(2 * TINY * tokens / 1e9)
+    judged = train("trainer.tasks=2", "algorithm.samples=4", "reward_model=generative", "reward_model.path=tiny")
+    asked = seconds(judged, policy, Speed(operations=1e9, bytes=1e15))["reward model"]
+    assert asked == pytest.approx(2 * TINY * (tokens + 2 * 4 * 512) / 1e9)
     slow = seconds(config, policy, Speed(operations=1e15, bytes=1e9))
     assert slow["rollout"] == pytest.approx(512 * TINY * 4 / 1e9)
 

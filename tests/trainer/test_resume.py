@@ -90,6 +90,8 @@ def assert_same(one: Path, other: Path) -> None:
     assert numbers(one) == numbers(other)
     assert tokens(one) == tokens(other)
     assert figures(one) == figures(other)
+    for file in (one / "learned").iterdir():
+        assert file.read_bytes() == (other / "learned" / file.name).read_bytes()
     last = "checkpoints/step_000006/model.safetensors"
     assert (one / last).read_bytes() == (other / last).read_bytes()
 

@@ -10,6 +10,7 @@ from agent_rl import evaluate, load_run, train
 from agent_rl.cli.main import main
 from agent_rl.core.errors import UserError
 from agent_rl.evaluation.results import read_results
+from agent_rl.rollout.learned import read_learned
 from agent_rl.rollout.manager import RolloutManager
 from agent_rl.rollout.store import read_trajectories
 from agent_rl.tools.limiter import LIMITER
@@ -61,6 +62,18 @@ def test_its_trajectories_are_exact(run):
         assert sum(trajectory.loss_mask) == len(trajectory.action_logprobs)
         versions = {version for segment in trajectory.segments for version in segment.weight_versions}
         assert versions == {7}
+
+
+@pytest.mark.slow
+def test_it_keeps_what_the_trainer_made_of_each_token_which_is_near_what_the_engine_did(run):
+    gaps = []
+    for number, trajectory in enumerate(run.trajectories(8)):
+        found = read_learned(run.folder.learned_file(8), number)
+        assert len(found["logprobs"]) == len(found["advantages"]) == len(trajectory.action_logprobs)
+        if any(found["advantages"]):
+            pairs = zip(found["logprobs"], trajectory.action_logprobs, strict=True)
+            gaps.append(max(abs(ours - theirs) for ours, theirs in pairs))
+    assert sum(gap < 1e-3 for gap in gaps) >= len(gaps) // 4 > 0  # half of them are computed after an optimizer step
 
 
 @pytest.mark.slow

@@ -1,14 +1,12 @@
 """Comparisons in words and tables."""
 
-import math
 from collections.abc import Iterator, Sequence
 
 from agent_rl.core.text import printable
 from agent_rl.evaluation.comparison.compare import Change, Comparison, Row
 from agent_rl.evaluation.comparison.sides import Side
-from agent_rl.evaluation.figures import share
 from agent_rl.evaluation.statistics import holm
-from agent_rl.evaluation.tables import Table
+from agent_rl.evaluation.tables import Table, number
 
 _TWICE = ("pass@1", "pass^1")  # what the success tells
 _LISTED = 5  # tasks won, and tasks lost
@@ -110,16 +108,6 @@ def summary(comparisons: Sequence[Comparison]) -> Table:
 def cells(row: Row) -> tuple[str, ...]:
     """Return a row of the figures."""
     return (printable(row.name), *_figures(row.name, row), short_p(row.paired.p))
-
-
-def number(name: str, value: float, sign: bool = False) -> str:
-    """Return a value of a metric as it is written."""
-    if math.isnan(value):
-        return "–"
-    plus = "+" if sign else ""
-    if 0 < abs(value) < 0.01 and not share(name):
-        return f"{value:{plus}.2g}"
-    return f"{value:{plus}.3f}" if abs(value) < 10 else f"{value:{plus},.1f}"
 
 
 def p_value(p: float) -> str:

@@ -27,7 +27,7 @@ def detail(trajectory: Trajectory, texts: Texts, learned: dict[str, list[float |
         learned: What the trainer made of each sampled token; None where nothing is known.
     """
     return {
-        "messages": _messages(trajectory),
+        "messages": messages(trajectory),
         "components": trajectory.components,
         "counters": trajectory.counters,
         "turns": [vars(turn) for turn in trajectory.turns],
@@ -37,7 +37,7 @@ def detail(trajectory: Trajectory, texts: Texts, learned: dict[str, list[float |
     }
 
 
-def _messages(trajectory: Trajectory) -> list[dict[str, Any]]:
+def messages(trajectory: Trajectory) -> list[dict[str, Any]]:
     """Return the messages, each with the turn that it belongs to and the range of the segment that it is part of.
 
     An environment's answer belongs to the turn that it answers. Messages that were rendered together have one range.

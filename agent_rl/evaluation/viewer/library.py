@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import zstandard
 from agent_rl.core.errors import UserError
 from agent_rl.evaluation.viewer.detail import detail
 from agent_rl.evaluation.viewer.overview import overview
-from agent_rl.evaluation.viewer.rows import OUTLINES, row, rows, successes
+from agent_rl.evaluation.viewer.rows import OUTLINES, row_of, rows
 from agent_rl.evaluation.viewer.runs import RunFile, ViewedRun, find_runs
 from agent_rl.evaluation.viewer.search import TEXTS, find
 from agent_rl.evaluation.viewer.tokens import token_texts
@@ -24,6 +25,7 @@ from agent_rl.rollout.store import parse_trajectory
 from agent_rl.tracking.run_folder import RunFolder
 
 RUNS = "/api/runs"
+_MOMENT = 1.0  # seconds for which the folders of many runs are not looked through again
 
 
 class NotThereError(UserError):
@@ -40,11 +42,17 @@ class Library:
             UserError: There are none.
         """
         self.root = root
-        self.runs()
+        self._runs, self._found = find_runs(root), time.monotonic()
 
     def runs(self) -> list[ViewedRun]:
-        """Return the runs, the one that changed last first."""
-        return find_runs(self.root)
+        """Return the runs, the one that changed last first, as they were a moment ago.
+
+        Raises:
+            UserError: There are none any more.
+        """
+        if time.monotonic() > self._found + _MOMENT:
+            self._runs, self._found = find_runs(self.root), time.monotonic()
+        return self._runs
 
     def run(self, name: str) -> ViewedRun:
         """Return the run of that id.
@@ -81,7 +89,7 @@ class Library:
             return {"runs": [run.summary() for run in self.runs()]}
         run = self.run(parts[0])
         if len(parts) == 1:
-            return self._overview(run)
+            return self.overview(run)
         if parts[1] != "files" or len(parts) == 2:
             raise NotThereError(f"there is nothing under {'/'.join(parts)}")
         *name, last = parts[2:]
@@ -119,15 +127,15 @@ class Library:
                 f"{file.name} of {run.name} has {len(outlines)} trajectories, none with number {number}"
             )
         outline = outlines[number]
-        success = successes(outlines, run.success_at)[number]
         trajectory = parse_trajectory(stored_line(file.path, number).decode())
         learned = _learned(run, file, number)
         return {
-            "row": row(outline, success),
+            "row": row_of(outlines, number, run.success_at),
             "group": [other.number for other in outlines if other.task_id == outline.task_id],
         } | detail(trajectory, token_texts(run), learned)
 
-    def _overview(self, run: ViewedRun) -> dict[str, Any]:
+    def overview(self, run: ViewedRun) -> dict[str, Any]:
+        """Return all that is shown of a run but its trajectories."""
         known: dict[Path, list[Outline] | None] = {file.path: OUTLINES.peek(file.path) for file in run.files.values()}
         return overview(run, {path: len(outlines) for path, outlines in known.items() if outlines is not None})
 
@@ -167,10 +175,10 @@ def _finite(value: Any) -> Any:
 
 def _learned(run: ViewedRun, file: RunFile, number: int) -> dict[str, list[float | None]] | None:
     """Return what the trainer made of a trajectory's tokens; None where it made nothing or it cannot be read."""
-    if file.kind != "training" or file.step is None:
+    if file.kind == "evaluation" or file.step is None:
         return None
     try:
-        return read_learned(RunFolder(run.path).learned_file(file.step), number)
+        return read_learned(RunFolder(run.path).learned_file(file.step), number, file.kind == "beside")
     except (ValueError, LookupError, OSError, BadZipFile):
         return None
 

@@ -11,6 +11,7 @@ import msgspec
 from tokenizers import Tokenizer
 
 from agent_rl.evaluation.viewer.cache import Stamp, stamp
+from agent_rl.evaluation.viewer.jsonfiles import read_object
 from agent_rl.evaluation.viewer.runs import ViewedRun
 
 _NAME = "tokenizer.json"
@@ -68,7 +69,8 @@ def tokenizer_file(run: ViewedRun) -> Path | None:
 
     An evaluation inside a training is of that training's model.
     """
-    folders = [*_checkpoints(run.path), *_model_folders(run.config)]
+    loaded = read_object(run.path / "run.json").get("checkpoint")  # what an evaluation measured, in truth
+    folders = [*_checkpoints(run.path), *([Path(loaded)] if loaded else []), *_model_folders(run.config)]
     if run.path.parent.name == "evaluations":
         folders += _checkpoints(run.path.parents[1])
     return next((folder / _NAME for folder in folders if (folder / _NAME).is_file()), None)

@@ -101,6 +101,11 @@ class RemotePolicy(RemoteLearner):
         """Take one optimizer step on a mini batch, one of `updates` in the whole run, and return its metrics."""
         return super().update(batch, algorithm, updates, measure=measure)
 
+    def computed(self) -> Tensor:
+        """Return the log-probabilities of the trained tokens of the last update's batch, `[A]`; NaN of others."""
+        found: Tensor = self._call("computed")
+        return found
+
     def weights(self, version: int, tokenizer: PreTrainedTokenizerBase | None = None) -> "RemoteWeights":
         """Return the weights as they are now, as `version`, for the engine."""
         return RemoteWeights(version, self._pool, self._name, self, self.updates, tokenizer)

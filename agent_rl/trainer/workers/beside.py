@@ -29,9 +29,10 @@ class BesideWorker:
         exact: Sequence[Module] = (),
     ) -> None:
         """Make `module` ready, and an optimizer for all of its weights; `exact` parts compute in their own type."""
-        self.ranks = Ranks.here()
+        held = held or WorkerSettings()
+        self.ranks = Ranks.here(held.sequence_parallel)
         self.device = self.ranks.device(module)
-        prepare(module, held or WorkerSettings(), self.ranks, exact=exact)
+        prepare(module, held, self.ranks, exact=exact)
         self._module, self._optimizing = module, optimizer
         self.micro_tokens = micro_tokens
         self.optimizer = make_optimizer(list(module.parameters()), optimizer)

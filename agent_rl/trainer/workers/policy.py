@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from agent_rl.models.lora import load_adapters, save_adapters
-from agent_rl.models.packed import Packed, predict
+from agent_rl.models.packed import Predicted
 from agent_rl.models.weights import adapter_parameters, whole
 from agent_rl.trainer.algorithms import AlgorithmSettings, Batch, Tokens
 from agent_rl.trainer.algorithms.aggregation import weights
@@ -23,13 +24,16 @@ from agent_rl.trainer.mismatch import mismatch
 from agent_rl.trainer.optimizer import OptimizerSettings, apply, learning_rate, make_optimizer
 from agent_rl.trainer.ranks import IDLE, Ranks
 from agent_rl.trainer.saving import AtOnce, Behind, Write
-from agent_rl.trainer.sharding import prepare, through
+from agent_rl.trainer.sharding import predicted, prepare
 from agent_rl.trainer.states import load_state, state_writer
 from agent_rl.trainer.weights import PolicyWeights, exporter
 from agent_rl.trainer.worker_settings import WorkerSettings
 from agent_rl.trainer.workers.tokenwise import logprobs
 
 _STATE = "trainer.pt"
+
+Seen = tuple[int, Tensor]
+"""Where in a mini batch the tokens of a sample begin, and their log-probabilities."""
 
 
 class PolicyWorker:
@@ -47,9 +51,10 @@ class PolicyWorker:
 
         Where torch.distributed has been initialised, `model` is dealt out over the ranks, and all make the same calls.
         """
-        self.ranks = Ranks.here()
+        held = held or WorkerSettings()
+        self.ranks = Ranks.here(held.sequence_parallel)
         self.device = self.ranks.device(model)
-        prepare(model, held or WorkerSettings(), self.ranks)
+        prepare(model, held, self.ranks)
         self.model = model
         self.settings = optimizer
         self.temperature = temperature
@@ -59,6 +64,8 @@ class PolicyWorker:
         self._behind = Behind(self.ranks)
         self.updates = 0
         self.skipped = 0
+        self._seen: list[Seen] = []
+        self._trained = 0
 
     def update(
         self, batch: Sequence[Sample], algorithm: AlgorithmSettings, updates: int, measure: bool = False
@@ -85,10 +92,13 @@ class PolicyWorker:
             for sample, factor in zip(_prepared(batch, algorithm, factors, divisor), factors.tolist(), strict=True)
         ]
         computed = [sample for sample in weighted if algorithm.dense or sample.advantages.any()]
+        begins = accumulate(lengths, initial=0)
+        places = {id(sample): begin for sample, begin in zip(weighted, begins, strict=False)}
+        self._seen, self._trained = [], trained
         sums: dict[str, float] = defaultdict(float)
         gaps: list[Tensor] = []
         for micro in self.ranks.micro_batches(computed, self.micro_tokens):
-            gaps += self._backward(micro, algorithm, divisor, sums) if micro else self._idle()
+            gaps += self._backward(micro, algorithm, divisor, sums, places) if micro else self._idle()
         sums = self.ranks.totals(sums)
         seen, loss = sums.pop("tokens", 0.0), sums.pop("loss", 0.0)
         metrics = {
@@ -97,7 +107,7 @@ class PolicyWorker:
         }
         metrics |= {f"policy/{name}": value / seen for name, value in sums.items()}
         if measure and computed:
-            found = torch.cat([gap for each in self.ranks.gathered(gaps) for gap in each])
+            found = torch.cat([gap for each in self.ranks.found(gaps) for gap in each])
             metrics |= mismatch(found) if len(found) else {}
         rate = learning_rate(self.settings, self.updates, updates)
         norm = apply(self.optimizer, rate, self.settings.max_grad_norm, loss) if computed else 0.0
@@ -108,6 +118,17 @@ class PolicyWorker:
             "policy/grad_norm": norm or 0.0,
             "policy/skipped_updates": float(norm is None),
         }
+
+    def computed(self) -> Tensor:
+        """Return the log-probabilities of the trained tokens of the last update's batch, `[A]`, float64.
+
+        They are those of its forward pass, before the weights changed; NaN of tokens that were not computed.
+        """
+        found = torch.full((self._trained,), torch.nan, dtype=torch.float64)
+        for seen in self.ranks.gathered(self._seen):
+            for begin, part in seen:
+                found[begin : begin + len(part)] = part
+        return found
 
     def logprobs(self, batch: Sequence[Sample]) -> Tensor:
         """Return the log-probabilities of the trained tokens of all samples, in order, without a gradient, `[A]`."""
@@ -156,17 +177,26 @@ class PolicyWorker:
         self.updates, self.skipped = state["updates"], state["skipped"]
 
     def _backward(
-        self, micro: list[Sample], algorithm: AlgorithmSettings, divisor: float, sums: dict[str, float]
+        self,
+        micro: list[Sample],
+        algorithm: AlgorithmSettings,
+        divisor: float,
+        sums: dict[str, float],
+        places: dict[int, int],
     ) -> list[Tensor]:
-        """Add a micro batch to the gradient and to `sums`; return log p - log p_old of its sampled tokens."""
-        packed = self._pack(micro)
-        logprobs, entropies = through(self.model, predict, packed, self.temperature, algorithm.entropy > 0)
+        """Add a micro batch to the gradient and to `sums`; return log p - log p_old of its sampled tokens.
+
+        `places` says where in the mini batch the tokens of each sample, by its identity, begin.
+        """
+        logprobs, entropies = self._predicted(micro, algorithm.entropy > 0)
         tokens = _tokens(micro, logprobs)
         result = objective(algorithm, tokens, entropies if algorithm.entropy else None)
         factors = tokens.logprobs.new_tensor([sample.weight for sample in micro for _ in range(sample.trained)])
         loss = (result.loss * factors).sum()
         (loss / divisor).backward()
         with torch.no_grad():
+            parts = logprobs.double().cpu().split(tokens.lengths)
+            self._seen += [(places[id(sample)], part.clone()) for sample, part in zip(micro, parts, strict=True)]
             gap = tokens.old_logprobs - tokens.logprobs
             sums["tokens"] += len(gap)
             if "guided" in tokens.notes:  # what was shown has no old policy to be far from
@@ -179,11 +209,12 @@ class PolicyWorker:
 
     def _idle(self) -> list[Tensor]:
         """Add nothing to the gradient, for the ranks compute every micro batch together."""
-        (through(self.model, predict, self._pack(IDLE), self.temperature).logprobs.sum() * 0.0).backward()
+        (self._predicted(IDLE).logprobs.sum() * 0.0).backward()
         return []
 
-    def _pack(self, samples: Sequence[Sample]) -> Packed:
-        return pack_samples(samples).to(self.device)
+    def _predicted(self, samples: Sequence[Sample], entropy_gradient: bool = False) -> Predicted:
+        packed = pack_samples(samples).to(self.device)
+        return predicted(self.model, self.ranks, packed, self.temperature, entropy_gradient)
 
 
 def _prepared(batch: Sequence[Sample], algorithm: AlgorithmSettings, factors: Tensor, divisor: float) -> list[Sample]:

@@ -6,12 +6,11 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from agent_rl.models.packed import predict
 from agent_rl.trainer.algorithms import Batch
 from agent_rl.trainer.algorithms.process import ProcessSettings, process_loss
 from agent_rl.trainer.batches import Sample, pack_samples, unlearned
 from agent_rl.trainer.ranks import IDLE
-from agent_rl.trainer.sharding import through
+from agent_rl.trainer.sharding import predicted
 from agent_rl.trainer.worker_settings import WorkerSettings
 from agent_rl.trainer.workers.beside import BesideWorker
 from agent_rl.trainer.workers.tokenwise import logprobs
@@ -69,4 +68,5 @@ class ProcessWorker(BesideWorker):
 
     def _logprobs(self, batch: Sequence[Sample]) -> Tensor:
         """Return the log-probability (nats) of each trained token, `[A]`, with a gradient."""
-        return through(self.model, predict, pack_samples(batch).to(self.device), self.temperature).logprobs
+        packed = pack_samples(batch).to(self.device)
+        return predicted(self.model, self.ranks, packed, self.temperature).logprobs

@@ -19,9 +19,10 @@ class ReferenceWorker:
         self, model: PreTrainedModel, micro_tokens: int, temperature: float, held: WorkerSettings | None = None
     ) -> None:
         """Freeze `model`; micro batches hold at most `micro_tokens` tokens, and `temperature` is the rollout's."""
-        self.ranks = Ranks.here()
+        held = held or WorkerSettings()
+        self.ranks = Ranks.here(held.sequence_parallel)
         self.model = model.requires_grad_(False)
-        prepare(model, held or WorkerSettings(), self.ranks)
+        prepare(model, held, self.ranks)
         self.micro_tokens = micro_tokens
         self.temperature = temperature
 

@@ -36,6 +36,8 @@ def logprobs(
     device = ranks.device(model)
 
     def compute(micro: Sequence[Sample]) -> Tensor:
-        return through(model, fresh_logprobs, pack_samples(micro).to(device), temperature)
+        packed = pack_samples(micro).to(device)
+        part = ranks.part(packed)
+        return ranks.joined(through(model, fresh_logprobs, part, temperature), packed, part)
 
     return each_token(compute, ranks, batch, micro_tokens)

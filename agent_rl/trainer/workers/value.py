@@ -83,7 +83,9 @@ class ValueWorker(BesideWorker):
 
     def _values(self, batch: Sequence[Sample]) -> Tensor:
         """Return the value before each trained token, `[A]`, with a gradient."""
-        return through(self.model, ValueModel.values, pack_samples(batch).to(self.device))[:, 0]
+        packed = pack_samples(batch).to(self.device)
+        part = self.ranks.part(packed)
+        return self.ranks.joined(through(self.model, ValueModel.values, part), packed, part)[:, 0]
 
 
 def _note(batch: Sequence[Sample], name: str) -> Tensor:

@@ -11,7 +11,7 @@ from agent_rl.core.files import write_json_atomic, write_text_atomic
 from agent_rl.core.message import assistant, image, system, text, tool_call, tool_result, user
 from agent_rl.core.outcome import Cause, Failure, StopReason
 from agent_rl.core.trajectory import Origin, Segment, Trajectory, Turn
-from agent_rl.rollout.learned import write_learned
+from agent_rl.rollout.learned import Arrays, write_learned
 from agent_rl.rollout.store import write_trajectories
 from agent_rl.tracking.jsonl import JsonlTracker
 from agent_rl.tracking.run_folder import RunFolder
@@ -118,10 +118,10 @@ def training(path: Path, steps: int = 3, finished: bool = True, files: Sequence[
 def step_of(folder: RunFolder, step: int, trajectories: list[Trajectory]) -> None:
     """Write what a step of a training leaves behind."""
     write_trajectories(folder.trajectories_file(step), trajectories)
-    lengths = [len(trajectory.action_logprobs) for trajectory in trajectories]
-    logprobs = np.array([p for t in trajectories for p in t.action_logprobs], np.float32) - np.float32(0.5)
-    logprobs[1::5] = np.nan
-    write_learned(folder.learned_file(step), lengths, logprobs, np.ones_like(logprobs) * step)
+    logprobs = [np.array(trajectory.action_logprobs, np.float32) - np.float32(0.5) for trajectory in trajectories]
+    for found in logprobs:
+        found[1::5] = np.nan
+    write_learned(folder.learned_file(step), Arrays.of([(found, np.full_like(found, step)) for found in logprobs]))
     metrics = {"reward/mean": step / 4, "success/mean": step / 4, "success/hops=1": step / 3}
     times = {"seconds/rollout": 6.0, "seconds/update": 3.0, "seconds/step": 10.0}
     JsonlTracker(folder.metrics_jsonl).log(step, metrics | times | {"policy/kl": float("nan")})

@@ -1,6 +1,7 @@
 """Runs whose workers live in actors: the same numbers as in this process, whatever dies, and nothing is left."""
 
 import os
+import random
 import re
 import signal
 import subprocess
@@ -14,9 +15,16 @@ import torch
 from safetensors.torch import load_file
 
 from agent_rl import train
+from agent_rl.config import compose, validate
+from agent_rl.core.message import assistant, user
+from agent_rl.core.trajectory import Group
 from agent_rl.tracking.jsonl import read_metrics
+from agent_rl.trainer.cluster.actors import RayCluster
+from agent_rl.trainer.cluster.inline import InlineCluster
 from agent_rl.trainer.cluster.remote import RemotePolicy
+from agent_rl.trainer.settings import TrainConfig
 
+from ..conftest import trajectory
 from ..reward_models import save_reward_model
 
 pytestmark = pytest.mark.slow
@@ -32,6 +40,8 @@ def numbers(run: Path) -> list[dict[str, Any]]:
 
 def assert_same(one: Path, other: Path) -> None:
     assert numbers(one) == numbers(other) and len(numbers(one)) == 2
+    learned = "learned/step_000002.npz"
+    assert (one / learned).read_bytes() == (other / learned).read_bytes()
     last = "checkpoints/step_000002"
     assert (one / last / "model.safetensors").read_bytes() == (other / last / "model.safetensors").read_bytes()
     for name in ("trainer.pt", "value.pt"):
@@ -62,8 +72,12 @@ def test_one_rank_has_the_numbers_of_a_run_in_this_process(ray, inline, tmp_path
     assert_same(inline, tmp_path / "run")
 
 
-def test_two_ranks_share_the_work_of_all_workers_and_agree_with_one(ray, inline, tmp_path):
-    train(*WORDS, "cluster=ray", "cluster.ranks=2", f"out={tmp_path / 'run'}")
+TOGETHER = ["worker.sequence_parallel=2", "trainer.async_checkpoints=true"]
+
+
+@pytest.mark.parametrize("words", [[], TOGETHER], ids=["each its samples", "each its tokens"])
+def test_two_ranks_share_the_work_of_all_workers_and_agree_with_one(ray, inline, tmp_path, words):
+    train(*WORDS, *words, "cluster=ray", "cluster.ranks=2", f"out={tmp_path / 'run'}")
     for ours, alone in zip(numbers(tmp_path / "run"), numbers(inline), strict=True):
         assert ours == pytest.approx(alone, rel=1e-3, abs=1e-5)
     last = "checkpoints/step_000002/model.safetensors"
@@ -75,13 +89,18 @@ def test_two_ranks_share_the_work_of_all_workers_and_agree_with_one(ray, inline,
 
 def test_a_reward_model_apart_says_what_it_says_in_this_process(ray, tmp_path):
     model = save_reward_model(tmp_path / "model")
-    words = [*SIZE, "algorithm.samples=4", "reward_model=scalar", f"reward_model.path={model}", "reward_model.weight=3"]
-    train(*words, f"out={tmp_path / 'inline'}")
-    train(*words, "cluster=ray", "cluster.apart=reward_model", f"out={tmp_path / 'ray'}")
-    inline, apart = (numbers(tmp_path / name) for name in ("inline", "ray"))
-    assert inline == apart and all(line["reward_model/std"] > 0 for line in inline)
-    weights = [tmp_path / name / "checkpoints/step_000002/model.safetensors" for name in ("inline", "ray")]
-    assert weights[0].read_bytes() == weights[1].read_bytes()
+    words = ["reward_model=scalar", f"reward_model.path={model}", "cluster=ray", "cluster.apart=reward_model"]
+    config = validate(TrainConfig, compose("train", ["model.device=cpu", *words]))
+    cluster, found = RayCluster(ray, config, config.cluster), []
+    try:
+        for team in (InlineCluster(config).team(None), cluster.team(None)):
+            said = trajectory(random.Random(0), 1.0)
+            said.messages = [user("Where is it?"), assistant("Here.")]
+            (group,), metrics = team.judge([Group("t", [said])])
+            found.append((said.components, group.rewards, metrics["reward_model/mean"]))
+    finally:
+        cluster.close()
+    assert found[0] == found[1] and found[0][1] == [1.0 + found[0][2]]
 
 
 def test_a_run_whose_actor_was_killed_ends_as_if_it_had_lived(ray, inline, tmp_path, monkeypatch, caplog, capfd):

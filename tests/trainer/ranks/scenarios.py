@@ -9,6 +9,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from agent_rl.core.errors import UserError
 from agent_rl.core.message import assistant, user
-from agent_rl.core.trajectory import Group, Origin, Segment
+from agent_rl.core.trajectory import Group, Origin, Segment, Support
 from agent_rl.models import attention, packed
 from agent_rl.models.loading import load_model
 from agent_rl.models.lora import add_adapters
@@ -99,7 +100,9 @@ def updates(worker: PolicyWorker, algorithm: AlgorithmSettings, batch: Batch, co
 
 def learned(worker: PolicyWorker, algorithm: AlgorithmSettings, count: int, *others: Any) -> Result:
     batch = annotate(step(count), [worker, *others])
-    return {"metrics": updates(worker, algorithm, batch), "weights": weights(worker.model), "notes": batch.notes}
+    metrics = updates(worker, algorithm, batch)
+    notes = batch.notes | {"computed": worker.computed()}
+    return {"metrics": metrics, "weights": weights(worker.model), "notes": notes}
 
 
 def clip_with_a_reference(folder: Path) -> Result:
@@ -193,11 +196,11 @@ def adapters_come_back(folder: Path) -> Result:
     return {"metrics": updates(worker, AlgorithmSettings(), step(4)), "weights": weights(worker.model)}
 
 
-def scored(folder: Path) -> Result:
-    place = folder / "reward_model"
+def scored(folder: Path, held: WorkerSettings | None = None) -> Result:
+    place = folder / ("reward_model_together" if held else "reward_model")
     Ranks.here().first(lambda: save_reward_model(place))
     settings = ModelSettings(path=str(place), device="cpu")
-    worker = ScalarReward(*sharding.load_for_ranks(settings, scores=True), ScalarSettings(path=str(place)), 60)
+    worker = ScalarReward(*sharding.load_for_ranks(settings, scores=True), ScalarSettings(path=str(place)), 60, held)
     told = [Conversation([user("Where?"), assistant(number * "Here. ")], [], []) for number in range(1, 6)]
     scores = [[said.score for said in worker.judge(some)] for some in (told, told[:1])]
     return {"metrics": [], "notes": {"all": torch.tensor(scores[0]), "one": torch.tensor(scores[1])}}
@@ -209,6 +212,61 @@ def answered(folder: Path) -> Result:
     told = [Conversation([user(f"Where is {number}?"), assistant("Here.")], [], []) for number in range(5)]
     said = "".join(one.problem for one in worker.judge(told))  # the model knows no verdicts, and says other things
     return {"metrics": [], "notes": {"said": torch.tensor(list(said.encode()), dtype=torch.float64)}}
+
+
+def together(recompute: bool = False) -> WorkerSettings | None:
+    """Let both ranks compute every micro batch together, if there are two."""
+    return WorkerSettings(recompute=recompute, sequence_parallel=2) if Ranks.here().sharded else None
+
+
+def shared(count: int, prompt: int = 40) -> Batch:
+    """Return episodes that begin alike, some of whose tokens were drawn from a few."""
+    batch, begin = step(count), Segment(Origin.PROMPT, tuple(range(prompt)))
+    for number, each in enumerate(batch.trajectories):
+        each.segments[0] = begin
+        said = each.segments[1]
+        if number % 2:
+            supports = tuple(Support((token, (token + 7) % VOCABULARY), -0.1) for token in said.tokens)
+            each.segments[1] = replace(said, supports=supports)
+    return batch
+
+
+def together_with_shared_prompts(folder: Path) -> Result:
+    worker = PolicyWorker(model(), OPTIMIZER, 120, 0.7, together())
+    noted = annotate(shared(6), [worker, ReferenceWorker(model(noise=0.3), 120, 0.7, together())])
+    metrics = updates(worker, WITH_REFERENCE, noted)
+    return {"metrics": metrics, "weights": weights(worker.model), "notes": noted.notes}
+
+
+def together_by_sequence(folder: Path) -> Result:
+    """Take ratios of whole sequences, whose tokens lie on both ranks, in layers that are computed twice."""
+    algorithm = AlgorithmSettings(loss={"name": "gspo"}, aggregation="sequence")
+    return learned(policy(model(tied=False), together(recompute=True)), algorithm, 7)
+
+
+def together_in_float32(folder: Path) -> Result:
+    return learned(policy(model("float32"), together()), AlgorithmSettings(), 7)
+
+
+def together_with_one_head_of_keys(folder: Path) -> Result:
+    few = model()
+    few.config.num_key_value_heads = 1
+    torch.manual_seed(6)
+    made = in_double(type(few)(few.config).eval())
+    return learned(policy(made, together()), AlgorithmSettings(), 5)
+
+
+def together_values(folder: Path) -> Result:
+    learner = ValueWorker(model(), ValueSettings(optimizer=ValueOptimizerSettings(lr=1e-2)), 60, together())
+    algorithm = AlgorithmSettings(advantage={"name": "gae"})
+    settled = algorithm.settle(annotate(step(5), [learner]), 1000)
+    lessons = samples(settled, algorithm.advantage.advantages(settled))
+    metrics = [learner.update(lessons, 5) for _ in range(3)]
+    return {"metrics": metrics, "weights": weights(learner.model), "notes": settled.notes}
+
+
+def together_scores(folder: Path) -> Result:
+    return scored(folder, together())
 
 
 def saved(folder: Path, name: str = "saved", behind: bool = False) -> Result:
@@ -266,6 +324,12 @@ SCENARIOS: dict[str, Callable[[Path], Result]] = {
         adapters_come_back,
         scored,
         answered,
+        together_with_shared_prompts,
+        together_by_sequence,
+        together_in_float32,
+        together_with_one_head_of_keys,
+        together_values,
+        together_scores,
         saved,
         continued,
         saved_behind,
@@ -309,6 +373,16 @@ def read_by_rank_0_alone(folder: Path) -> Result:
     return result | {"reference": worker.annotate(step(2)).notes["reference"]}
 
 
+def heads_that_cannot_be_shared_out(folder: Path) -> Result:
+    odd = model()
+    odd.config.num_attention_heads = 3
+    try:
+        policy(odd, together())
+    except UserError as error:
+        return {"told": str(error)}
+    return {}
+
+
 def failures_are_told_to_all(folder: Path) -> Result:
     def fail() -> None:
         raise UserError("there is no such thing")
@@ -327,6 +401,7 @@ ON_RANKS: dict[str, Callable[[Path], Result]] = {
         computed_in_bfloat16,
         parts_of_the_weights,
         read_by_rank_0_alone,
+        heads_that_cannot_be_shared_out,
         failures_are_told_to_all,
     )
 }

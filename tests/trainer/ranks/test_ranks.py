@@ -46,7 +46,7 @@ def test_one_rank_has_the_micro_batches_of_the_batch_and_what_it_gives_is_the_su
     assert ranks.first(lambda: 3) == 3
 
 
-@pytest.mark.parametrize(("name", "value"), [("compute", "bfloat16"), ("offload", True)])
+@pytest.mark.parametrize(("name", "value"), [("compute", "bfloat16"), ("offload", True), ("sequence_parallel", 2)])
 def test_what_only_several_ranks_do_is_refused_on_one(name, value):
     settings = WorkerSettings(**{name: value})
     settings.check(sharded=True)

@@ -18,8 +18,10 @@ from .scenarios import ON_RANKS, SCENARIOS, Result
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[3]
-_LOOSE = ("in_float32", "scored", "saved", "continued", "saved_behind", "continued_from_behind")
-TOLERANCE = dict.fromkeys(_LOOSE, 1e-5)
+_SAVED = ("saved", "continued", "saved_behind", "continued_from_behind")
+IN_FLOAT32 = ["in_float32", "together_in_float32", "scored", "together_scores", *_SAVED]
+TOGETHER = [name for name in SCENARIOS if name.startswith("together")]
+TOLERANCE = dict.fromkeys(TOGETHER, 1e-12) | dict.fromkeys(IN_FLOAT32, 1e-5)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +86,7 @@ def test_metrics_notes_and_weights_are_those_of_one_process_on_every_rank(one, t
 
 def test_something_was_learned_in_them(one, two):
     before = scenarios.weights(scenarios.model())
-    for name in ("clip_with_a_reference", "one_sample", "recomputed", "offloaded", "adapters"):
+    for name in ("clip_with_a_reference", "one_sample", "offloaded", "adapters", "together_with_shared_prompts"):
         moved = result(two, name)["weights"]
         assert any(off(moved[key], tensor) > 1e-3 for key, tensor in before.items()), name
     still = result(two, "nothing_to_learn")["weights"]
@@ -148,6 +150,12 @@ def test_rank_0_alone_reads_a_model(two):
     for each in (found, other):
         assert all(torch.equal(each["weights"][key], tensor) for key, tensor in scenarios.weights(read).items())
         assert each["reference"].tolist() == pytest.approx(alone.tolist(), rel=1e-6)
+
+
+def test_heads_that_cannot_be_shared_out_are_refused(two):
+    for of_rank in two:
+        told = of_rank["heads_that_cannot_be_shared_out"]["told"]
+        assert "worker.sequence_parallel=2 does not go with 3 attention heads over 2" in told
 
 
 def test_a_failure_of_rank_0_is_told_to_all(two):

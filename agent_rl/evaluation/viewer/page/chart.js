@@ -21,16 +21,29 @@ function draw(figure, data, state, openStep) {
   const lines = data.lines.map((line) => ({ ...line, smooth: smooth(line.values) }));
   const scales = scalesOf(data, lines);
   const pen = s("g.cursor");
-  const svg = s("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, tabindex: 0, role: "img", "aria-label": spoken(data, lines) }, axes(scales), lines.map((line, index) => curve(line, index, data.steps, scales)), pen);
+  const svg = s(
+    "svg",
+    { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, tabindex: 0, role: "img", "aria-label": spoken(data, lines) },
+    axes(scales),
+    lines.map((line, index) => curve(line, index, data.steps, scales)),
+    pen,
+  );
   const values = lines.map(() => h("span.number"));
-  const legend = lines.map((line, index) => h("li", null, h(`i.swatch.c${index % COLOURS}`), `${line.label} `, values[index]));
+  const legend = lines.map((line, index) =>
+    h("li", null, h(`i.swatch.c${index % COLOURS}`), `${line.label} `, values[index]),
+  );
   const where = h("span.dim.number");
   const show = (index) => {
     state.cursor = index;
     mark(pen, lines, index, data.steps, scales);
     const at = index ?? data.steps.length - 1;
     where.textContent = data.steps.length ? `step ${data.steps[at]}` : "";
-    lines.forEach((line, one) => (values[one].textContent = num(index === null ? line.smooth.findLast((value) => value !== null) : line.values[at])));
+    lines.forEach(
+      (line, one) =>
+        (values[one].textContent = num(
+          index === null ? line.smooth.findLast((value) => value !== null) : line.values[at],
+        )),
+    );
   };
   listen(svg, data, scales, show, state, openStep);
   fill(figure, h("figcaption", null, h("b", null, data.title), where), h("ul.legend", null, legend), svg);
@@ -41,11 +54,14 @@ function listen(svg, { steps }, scales, show, state, openStep) {
   const nearest = (event) => {
     const box = svg.getBoundingClientRect();
     const x = ((event.clientX - box.left) / box.width) * WIDTH;
-    return steps.reduce((best, step, index) => (Math.abs(scales.x(step) - x) < Math.abs(scales.x(steps[best]) - x) ? index : best), 0);
+    return steps.reduce(
+      (best, step, index) => (Math.abs(scales.x(step) - x) < Math.abs(scales.x(steps[best]) - x) ? index : best),
+      0,
+    );
   };
   svg.addEventListener("pointermove", (event) => show(nearest(event)));
   svg.addEventListener("pointerleave", () => show(null));
-  svg.addEventListener("click", (event) => openStep?.(steps[nearest(event)]));
+  svg.addEventListener("click", (event) => event.pointerType !== "touch" && openStep?.(steps[nearest(event)])); // a tap tells the value
   svg.addEventListener("keydown", (event) => {
     const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (event.key === "Enter" && state.cursor !== null) openStep?.(steps[state.cursor]);
@@ -61,7 +77,14 @@ function scalesOf({ steps, bounds }, lines) {
   const [low, high] = bounds ?? padded(Math.min(...values), Math.max(...values), 0.05);
   const [first, last] = padded(steps[0], steps.at(-1), 0);
   const between = (a, b, from, to) => (value) => from + ((value - a) / (b - a)) * (to - from);
-  return { low, high, first: steps[0], last: steps.at(-1), x: between(first, last, EDGE.left, WIDTH - EDGE.right), y: between(low, high, HEIGHT - EDGE.bottom, EDGE.top) };
+  return {
+    low,
+    high,
+    first: steps[0],
+    last: steps.at(-1),
+    x: between(first, last, EDGE.left, WIDTH - EDGE.right),
+    y: between(low, high, HEIGHT - EDGE.bottom, EDGE.top),
+  };
 }
 
 function padded(low, high, share) {
@@ -69,8 +92,13 @@ function padded(low, high, share) {
 }
 
 function axes({ low, high, first, last, x, y }) {
-  const rows = ticks(low, high).map((tick) => [s("path.gridline", { d: `M${EDGE.left} ${y(tick)}H${WIDTH - EDGE.right}` }), s("text", { x: EDGE.left - 6, y: y(tick), dy: ".35em", "text-anchor": "end" }, num(tick))]);
-  const columns = ticks(first, last, true).map((tick) => s("text", { x: x(tick), y: HEIGHT - 4, "text-anchor": "middle" }, num(tick)));
+  const rows = ticks(low, high).map((tick) => [
+    s("path.gridline", { d: `M${EDGE.left} ${y(tick)}H${WIDTH - EDGE.right}` }),
+    s("text", { x: EDGE.left - 6, y: y(tick), dy: ".35em", "text-anchor": "end" }, num(tick)),
+  ]);
+  const columns = ticks(first, last, true).map((tick) =>
+    s("text", { x: x(tick), y: HEIGHT - 4, "text-anchor": "middle" }, num(tick)),
+  );
   return [rows, columns];
 }
 
@@ -88,20 +116,26 @@ function curve(line, index, steps, scales) {
   const path = (values) => {
     let pen = "M";
     return values.map((value, at) => {
-      if (value === null) return (pen = "M"), "";
+      if (value === null) return ((pen = "M"), "");
       const drawn = `${pen}${scales.x(steps[at]).toFixed(1)} ${scales.y(value).toFixed(1)}${pen === "M" ? "h0" : ""}`;
       pen = "L";
       return drawn;
     });
   };
   const colour = `c${index % COLOURS}`;
-  return [s(`path.raw.${colour}`, { d: path(line.values).join("") }), s(`path.line.${colour}`, { d: path(line.smooth).join("") })];
+  return [
+    s(`path.raw.${colour}`, { d: path(line.values).join("") }),
+    s(`path.line.${colour}`, { d: path(line.smooth).join("") }),
+  ];
 }
 
 function mark(pen, lines, index, steps, scales) {
   if (index === null) return fill(pen);
   const x = scales.x(steps[index]);
-  const dots = lines.map((line, one) => line.values[index] !== null && s(`circle.c${one % COLOURS}`, { cx: x, cy: scales.y(line.values[index]), r: 3.5 }));
+  const dots = lines.map(
+    (line, one) =>
+      line.values[index] !== null && s(`circle.c${one % COLOURS}`, { cx: x, cy: scales.y(line.values[index]), r: 3.5 }),
+  );
   fill(pen, s("path", { d: `M${x} ${EDGE.top}V${HEIGHT - EDGE.bottom}` }), dots);
 }
 
@@ -115,12 +149,41 @@ export function smooth(values) {
 }
 
 function spoken({ title, steps }, lines) {
-  const parts = lines.map(({ label, smooth: values }) => `${label} from ${num(values.find((value) => value !== null))} to ${num(values.findLast((value) => value !== null))}`);
+  const parts = lines.map(
+    ({ label, smooth: values }) =>
+      `${label} from ${num(values.find((value) => value !== null))} to ${num(values.findLast((value) => value !== null))}`,
+  );
   return `${title}, steps ${steps[0]} to ${steps.at(-1)}: ${parts.join(", ")}`;
 }
 
 // A share of something as parts of a bar, with a legend.
 export function shares(parts) {
   const label = parts.map(([name, share]) => `${name} ${(100 * share).toFixed(1)} %`);
-  return h("div.shares", null, h("div.bar", { role: "img", "aria-label": label.join(", ") }, parts.map(([name, share], index) => h(`i.c${(index + 1) % COLOURS}`, { size: { width: `${100 * share}%` }, title: `${name} ${(100 * share).toFixed(1)} %` }))), h("ul.legend", null, parts.map(([name, share], index) => h("li", null, h(`i.swatch.c${(index + 1) % COLOURS}`), `${name} `, h("span.number", null, `${(100 * share).toFixed(1)} %`)))));
+  return h(
+    "div.shares",
+    null,
+    h(
+      "div.bar",
+      { role: "img", "aria-label": label.join(", ") },
+      parts.map(([name, share], index) =>
+        h(`i.c${(index + 1) % COLOURS}`, {
+          size: { width: `${100 * share}%` },
+          title: `${name} ${(100 * share).toFixed(1)} %`,
+        }),
+      ),
+    ),
+    h(
+      "ul.legend",
+      null,
+      parts.map(([name, share], index) =>
+        h(
+          "li",
+          null,
+          h(`i.swatch.c${(index + 1) % COLOURS}`),
+          `${name} `,
+          h("span.number", null, `${(100 * share).toFixed(1)} %`),
+        ),
+      ),
+    ),
+  );
 }

@@ -21,7 +21,8 @@ function furnish(element, classes, properties, children) {
     if (value === null || value === undefined || value === false) continue;
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else if (name === "value") element.value = value;
-    else if (name === "size") for (const [side, length] of Object.entries(value)) element.style.setProperty(side, length);
+    else if (name === "size")
+      for (const [side, length] of Object.entries(value)) element.style.setProperty(side, length);
     else element.setAttribute(name, value === true ? "" : String(value));
   }
   append(element, children);
@@ -41,7 +42,8 @@ export function fill(element, ...children) {
 }
 
 // Characters that nobody sees, or that reorder what stands around them: controls, bidi marks, half surrogate pairs.
-const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+const UNSEEN =
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
 
 // Text as it is, where the characters that nobody sees are named.
 export function plain(text) {
@@ -54,6 +56,11 @@ export function plain(text) {
   }
   pieces.push(text.slice(last));
   return pieces;
+}
+
+// The same where only a string will do.
+export function named(text) {
+  return text.replace(UNSEEN, codePoint);
 }
 
 export function codePoint(character) {

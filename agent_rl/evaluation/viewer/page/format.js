@@ -2,10 +2,16 @@
 
 export function num(value, digits = 3) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
+  return written(value, digits).replace(/^-/, "−");
+}
+
+function written(value, digits) {
   if (Number.isInteger(value)) return value.toLocaleString("en");
   const rounded = Number(value.toPrecision(digits));
   const size = Math.abs(rounded);
-  return size >= 1e5 || size < 1e-4 ? rounded.toExponential() : rounded.toLocaleString("en", { maximumSignificantDigits: digits });
+  return size >= 1e5 || size < 1e-4
+    ? rounded.toExponential()
+    : rounded.toLocaleString("en", { maximumSignificantDigits: digits });
 }
 
 export function percent(value) {
@@ -17,7 +23,9 @@ export function seconds(value) {
   if (value < 1) return `${Math.round(1000 * value)} ms`;
   if (value < 60) return `${value.toFixed(1)} s`;
   const minutes = Math.floor(value / 60);
-  return minutes < 60 ? `${minutes} min ${Math.round(value % 60)} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  return minutes < 60
+    ? `${minutes} min ${Math.round(value % 60)} s`
+    : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
 export function ago(unix) {
@@ -38,5 +46,5 @@ export function words(name) {
 }
 
 export function signed(value, digits = 3) {
-  return value > 0 ? `+${num(value, digits)}` : num(value, digits).replace("-", "−");
+  return value > 0 ? `+${num(value, digits)}` : num(value, digits);
 }

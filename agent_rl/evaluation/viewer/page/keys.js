@@ -23,8 +23,31 @@ function leaveField(event) {
 }
 
 export function help(view, general) {
-  const rows = Object.entries({ ...view.keys, ...general }).map(([key, [does]]) => h("tr", null, h("td", null, h("kbd", null, SHOWN[key] ?? key), view.arrows && key === "j" && h("kbd", null, "↓"), view.arrows && key === "k" && h("kbd", null, "↑")), h("td", null, does)));
-  const dialog = h("dialog", { "aria-label": "Keys", onclose: () => dialog.remove(), onclick: (event) => event.target === dialog && dialog.close() }, h("h2", null, "Keys"), h("table", null, h("tbody", null, rows)), button("Close", () => dialog.close()));
+  const rows = Object.entries({ ...view.keys, ...general }).map(([key, [does]]) =>
+    h(
+      "tr",
+      null,
+      h(
+        "td",
+        null,
+        h("kbd", null, SHOWN[key] ?? key),
+        view.arrows && key === "j" && h("kbd", null, "↓"),
+        view.arrows && key === "k" && h("kbd", null, "↑"),
+      ),
+      h("td", null, does),
+    ),
+  );
+  const dialog = h(
+    "dialog",
+    {
+      "aria-label": "Keys",
+      onclose: () => dialog.remove(),
+      onclick: (event) => event.target === dialog && dialog.close(),
+    },
+    h("h2", null, "Keys"),
+    h("table", null, h("tbody", null, rows)),
+    button("Close", () => dialog.close()),
+  );
   document.body.append(dialog);
   dialog.showModal();
 }

@@ -29,12 +29,25 @@ function article(message, answers, detail, options) {
   const turn = own ? detail.turns[message.turn] : undefined;
   const answered = [...answers];
   const calls = message.calls.map((call) => toolCall(call, call.invalid ? null : takeAnswer(answered, call), options));
-  const said = message.text || message.images.length || message.calls.length || message.reasoning ? null : h("p.dim", null, "(said nothing)");
+  const said =
+    message.text || message.images.length || message.calls.length || message.reasoning
+      ? null
+      : h("p.dim", null, "(said nothing)");
   return h(
     `article.message.${roleClass(message.role)}`,
-    { "data-message": options.index, "data-turn": own ? message.turn : null, "aria-label": `${message.role}${own ? `, turn ${message.turn + 1}` : ""}` },
+    {
+      "data-message": options.index,
+      "data-turn": own ? message.turn : null,
+      "aria-label": `${message.role}${own ? `, turn ${message.turn + 1}` : ""}`,
+    },
     heading(message, turn, { ...options, range: ownRange(detail.messages, options.index) }),
-    message.reasoning && h("details.thought", { open: options.open(message.reasoning) }, h("summary", null, `thought, ${count(message.reasoning.length, "character")}`), prose(message.reasoning)),
+    message.reasoning &&
+      h(
+        "details.thought",
+        { open: options.open(message.reasoning) },
+        h("summary", null, `thought, ${count(message.reasoning.length, "character")}`),
+        prose(message.reasoning),
+      ),
     message.role === "tool" ? toolResult(message, options) : message.text && prose(message.text),
     message.role === "tool" || pictures(message),
     calls,
@@ -59,15 +72,29 @@ function ownRange(messages, index) {
 }
 
 function heading(message, turn, { toToken, range }) {
-  const time = turn && `${seconds(turn.generate_seconds)} to generate, ${seconds(turn.environment_seconds)} in the environment`;
+  const time =
+    turn && `${seconds(turn.generate_seconds)} to generate, ${seconds(turn.environment_seconds)} in the environment`;
   return h(
     "header",
     null,
-    h("b.role", null, plain(message.role), message.name && message.role !== "tool" ? [" ", h("code", null, plain(message.name))] : null),
+    h(
+      "b.role",
+      null,
+      plain(message.role),
+      message.name && message.role !== "tool" ? [" ", h("code", null, plain(message.name))] : null,
+    ),
     turn && h("span.dim", { title: time }, `turn ${message.turn + 1}`),
-    turn && turn.reward !== 0 && h(`span.score.${turn.reward > 0 ? "good" : "bad"}`, null, `reward ${signed(turn.reward)}`),
+    turn &&
+      turn.reward !== 0 &&
+      h(`span.score.${turn.reward > 0 ? "good" : "bad"}`, null, `reward ${signed(turn.reward)}`),
     turn && turn.invalid_calls > 0 && h("span.bad", null, count(turn.invalid_calls, "invalid call")),
-    toToken && range && h("a.dim.totokens", { href: toToken(range[0]), title: "show these in the token view" }, count(range[1] - range[0], "token")),
+    toToken &&
+      range &&
+      h(
+        "a.dim.totokens",
+        { href: toToken(range[0]), title: "show these in the token view" },
+        count(range[1] - range[0], "token"),
+      ),
   );
 }
 
@@ -79,7 +106,13 @@ function toolCall(call, answer, { open }) {
   return h(
     `details.tool${call.invalid ? ".invalid" : ""}`,
     { open: opened, "data-tool": call.name },
-    h("summary", null, h("code", null, h("b", null, plain(call.name || "?"))), h("span.preview", null, plain(oneLine(call.arguments))), call.invalid && h("span.bad", null, "invalid")),
+    h(
+      "summary",
+      null,
+      h("code", null, h("b", null, plain(call.name || "a call that failed"))),
+      h("span.preview", null, plain(oneLine(call.arguments))),
+      call.invalid && h("span.bad", null, "invalid"),
+    ),
     argumentsOf(call),
     call.error && h("p.error.bad", null, plain(call.error)),
     answer && h("div.answer", null, prose(answer.text || "(an empty answer)"), pictures(answer)),
@@ -88,7 +121,17 @@ function toolCall(call, answer, { open }) {
 
 function toolResult(message, { open }) {
   const opened = message.text.length <= SHORT || open(message.text);
-  return h("details.tool", { open: opened, "data-tool": message.name }, h("summary", null, h("code", null, h("b", null, plain(message.name ?? "tool"))), h("span.preview", null, plain(oneLine(message.text)))), h("div.answer", null, prose(message.text || "(an empty answer)"), pictures(message)));
+  return h(
+    "details.tool",
+    { open: opened, "data-tool": message.name },
+    h(
+      "summary",
+      null,
+      h("code", null, h("b", null, plain(message.name ?? "tool"))),
+      h("span.preview", null, plain(oneLine(message.text))),
+    ),
+    h("div.answer", null, prose(message.text || "(an empty answer)"), pictures(message)),
+  );
 }
 
 function oneLine(text) {
@@ -99,7 +142,10 @@ function oneLine(text) {
 function argumentsOf(call) {
   const named = call.invalid ? null : parsed(call.arguments);
   if (!named) return h("div.arguments", null, prose(call.arguments || "(no arguments)"));
-  const entries = Object.entries(named).map(([name, value]) => [h("dt", null, plain(name)), h("dd", null, prose(typeof value === "string" ? value : JSON.stringify(value, null, 1)))]);
+  const entries = Object.entries(named).map(([name, value]) => [
+    h("dt", null, plain(name)),
+    h("dd", null, prose(typeof value === "string" ? value : JSON.stringify(value, null, 1))),
+  ]);
   return entries.length > 0 && h("dl.arguments", null, entries);
 }
 

@@ -5,19 +5,26 @@ import { h } from "./dom.js";
 const HEIGHT = 26; // pixels; the upper third shows the origin
 const UPPER = 8;
 
-export function ribbon(tokens, select) {
-  const canvas = h("canvas", { height: HEIGHT, role: "img", "aria-label": "The whole sequence; a click goes to a place in it", onclick: (event) => select(at(event)) });
+export function ribbon(tokens, select, signal) {
+  const canvas = h("canvas", {
+    height: HEIGHT,
+    role: "img",
+    "aria-label": "The whole sequence; a click goes to a place in it",
+    onclick: (event) => select(at(event)),
+  });
   const marker = h("i.marker", { hidden: true });
   const element = h("div.ribbon", null, canvas, marker);
   let way = null;
   const at = (event) => {
     const box = canvas.getBoundingClientRect();
-    return Math.min(tokens.length - 1, Math.max(0, Math.floor(((event.clientX - box.left) / box.width) * tokens.length)));
+    return Math.min(
+      tokens.length - 1,
+      Math.max(0, Math.floor(((event.clientX - box.left) / box.width) * tokens.length)),
+    );
   };
   const draw = () => element.isConnected && way && paint(canvas, tokens, way);
-  const observer = new ResizeObserver(draw);
-  observer.observe(element);
-  document.addEventListener("themechange", draw);
+  new ResizeObserver(draw).observe(element);
+  document.addEventListener("themechange", draw, { signal });
   return {
     element,
     draw,

@@ -10,7 +10,14 @@ export function here() {
   const [run, file, third, fourth] = path.split("/").filter(Boolean).map(decode);
   const group = third === "group";
   const number = group ? fourth : third;
-  return { run, file, group, number: number === undefined ? null : Number(number), query: new URLSearchParams(query), path };
+  return {
+    run,
+    file,
+    group,
+    number: number === undefined ? null : Number(number),
+    query: new URLSearchParams(query),
+    path,
+  };
 }
 
 function decode(part) {
@@ -52,4 +59,11 @@ export function choice(query) {
   const kept = new URLSearchParams(query);
   for (const name of ["view", "by", "token", "at"]) kept.delete(name);
   return kept;
+}
+
+// The same for another trajectory that is to be looked at in the same way.
+export function sameView(query) {
+  const next = choice(query);
+  for (const name of ["view", "by"]) if (query.get(name)) next.set(name, query.get(name));
+  return next;
 }

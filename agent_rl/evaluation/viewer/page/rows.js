@@ -25,8 +25,16 @@ const SUCCESS = { true: "succeeded", false: "did not", null: "not known" };
 const FACETS = [
   { name: "success", title: "Success", of: (row) => [String(row.success)], label: (value) => SUCCESS[value] },
   { name: "stop", title: "Ended by", of: (row) => [row.stop], label: words },
-  { name: "failure", title: "Failure", of: (row) => (row.failure ? ["any", `${row.failure.cause}: ${row.failure.source}`] : ["none"]) },
-  { name: "tool", title: "Tool", of: (row) => (calls(row) ? Object.keys(row.tools).filter((tool) => row.tools[tool]) : ["none"]) },
+  {
+    name: "failure",
+    title: "Failure",
+    of: (row) => (row.failure ? ["any", `${row.failure.cause}: ${row.failure.source}`] : ["none"]),
+  },
+  {
+    name: "tool",
+    title: "Tool",
+    of: (row) => (calls(row) ? Object.keys(row.tools).filter((tool) => row.tools[tool]) : ["none"]),
+  },
 ];
 
 const MOST = 40; // values of an attribute that still make a list to choose from
@@ -34,8 +42,14 @@ const MOST = 40; // values of an attribute that still make a list to choose from
 // The facets that divide these rows, each with its values and how many rows have them.
 export function facets(rows) {
   const attributes = [...new Set(rows.flatMap((row) => Object.keys(row.attributes)))].sort();
-  const own = attributes.map((key) => ({ name: `a.${key}`, title: words(key), of: (row) => [shown(row.attributes[key])] }));
-  return [...FACETS, ...own].map((facet) => ({ ...facet, values: tally(rows, facet.of) })).filter(({ values }) => values.size > 1 && values.size <= MOST);
+  const own = attributes.map((key) => ({
+    name: `a.${key}`,
+    title: words(key),
+    of: (row) => [shown(row.attributes[key])],
+  }));
+  return [...FACETS, ...own]
+    .map((facet) => ({ ...facet, values: tally(rows, facet.of) }))
+    .filter(({ values }) => values.size > 1 && values.size <= MOST);
 }
 
 function shown(value) {
@@ -51,14 +65,18 @@ function tally(rows, of) {
 // The rows that a query asks for, in its order. `found` holds the numbers that a text search found, null without one.
 export function choose(rows, query, found) {
   const asked = facets(rows).filter((facet) => query.get(facet.name) !== null);
-  const kept = rows.filter((row) => (!found || found.has(row.number)) && asked.every((facet) => facet.of(row).includes(query.get(facet.name))));
+  const kept = rows.filter(
+    (row) => (!found || found.has(row.number)) && asked.every((facet) => facet.of(row).includes(query.get(facet.name))),
+  );
   const column = COLUMNS.find(({ name }) => name === query.get("sort"));
   return column ? sorted(kept, column, query.get("down") === "1") : kept;
 }
 
 function sorted(rows, column, down) {
   const way = down ? -1 : 1;
-  const compare = column.number ? (a, b) => a - b : (a, b) => String(a).localeCompare(String(b), "en", { numeric: true });
+  const compare = column.number
+    ? (a, b) => a - b
+    : (a, b) => String(a).localeCompare(String(b), "en", { numeric: true });
   const known = (value) => value !== null && value !== undefined;
   return rows
     .map((row) => [column.of(row), row])
@@ -74,7 +92,11 @@ export function summary(rows, total) {
   const usable = rows.filter((row) => !row.failure || row.failure.cause === "policy");
   const judged = usable.filter((row) => row.success !== null);
   const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
-  const parts = [rows.length === total ? count(total, "trajectory", "trajectories") : `${rows.length.toLocaleString("en")} of ${count(total, "trajectory", "trajectories")}`];
+  const parts = [
+    rows.length === total
+      ? count(total, "trajectory", "trajectories")
+      : `${rows.length.toLocaleString("en")} of ${count(total, "trajectory", "trajectories")}`,
+  ];
   if (usable.length) parts.push(`mean reward ${mean(usable.map((row) => row.reward)).toFixed(3)}`);
   if (judged.length) parts.push(`${(100 * mean(judged.map((row) => Number(row.success)))).toFixed(1)} % succeeded`);
   if (usable.length < rows.length) parts.push(`${rows.length - usable.length} failed by something else`);

@@ -1,9 +1,9 @@
 // The runs below the folder that is viewed.
 
-import { load } from "./source.js";
 import { fill, h, plain } from "./dom.js";
 import { ago, num, percent } from "./format.js";
 import { go, runHash } from "./route.js";
+import { load } from "./source.js";
 
 export async function showRuns(main) {
   const page = new Runs(main);
@@ -12,7 +12,11 @@ export async function showRuns(main) {
   return {
     title: "Runs",
     arrows: true,
-    keys: { j: ["next run", () => page.move(1)], k: ["run before", () => page.move(-1)], Enter: ["open the run", () => page.open()] },
+    keys: {
+      j: ["next run", () => page.move(1)],
+      k: ["run before", () => page.move(-1)],
+      Enter: ["open the run", () => page.open()],
+    },
     poll: refresh,
   };
 }
@@ -22,8 +26,20 @@ const COLUMNS = ["Run", "Kind", "Environment", "Model", "Algorithm", "Step", "Su
 class Runs {
   constructor(main) {
     this.body = h("tbody");
-    const head = h("tr", null, COLUMNS.map((title) => h("th", { scope: "col" }, title)));
-    fill(main, h("div.page", null, h("h1", null, "Runs"), h("div.card", null, h("table.runs", null, h("thead", null, head), this.body))));
+    const head = h(
+      "tr",
+      null,
+      COLUMNS.map((title) => h("th", { scope: "col" }, title)),
+    );
+    fill(
+      main,
+      h(
+        "div.page",
+        null,
+        h("h1", null, "Runs"),
+        h("div.card", null, h("table.runs", null, h("thead", null, head), this.body)),
+      ),
+    );
   }
 
   update({ runs }) {
@@ -31,7 +47,8 @@ class Runs {
     const selected = this.selected()?.dataset.id;
     const focused = this.body.contains(document.activeElement);
     fill(this.body, this.runs.map(row));
-    if (!runs.length) fill(this.body, h("tr", null, h("td.empty", { colspan: COLUMNS.length }, "There is no run here yet.")));
+    if (!runs.length)
+      fill(this.body, h("tr", null, h("td.empty", { colspan: COLUMNS.length }, "There is no run here yet.")));
     const again = [...this.body.children].find(({ dataset }) => dataset.id === selected);
     if (again) this.mark(again, focused);
   }
@@ -71,6 +88,16 @@ function row(run) {
     ["Success", run.success === null ? null : h("b.number", null, percent(run.success))],
     ["Changed", h("span.dim", { title: new Date(1000 * run.changed).toLocaleString() }, ago(run.changed))],
   ];
-  const name = h("td", null, h(`i.state.${run.state}`, { title: run.state, role: "img", "aria-label": run.state }), h("a", { href: runHash(run.id) }, plain(run.name)));
-  return h("tr", { "data-id": run.id, onclick: (event) => event.target.closest("a") || go(runHash(run.id)) }, name, cells.map(([title, value]) => h("td", { "data-title": title }, typeof value === "string" ? plain(value) : value)));
+  const name = h(
+    "td",
+    null,
+    h(`i.state.${run.state}`, { title: run.state, role: "img", "aria-label": run.state }),
+    h("a", { href: runHash(run.id) }, plain(run.name)),
+  );
+  return h(
+    "tr",
+    { "data-id": run.id, onclick: (event) => event.target.closest("a") || go(runHash(run.id)) },
+    name,
+    cells.map(([title, value]) => h("td", { "data-title": title }, typeof value === "string" ? plain(value) : value)),
+  );
 }

@@ -11,16 +11,41 @@ export function tokensOf({ segments, learned }) {
   segments.forEach((segment, part) => {
     const action = segment.origin === "action";
     segment.texts.forEach((text, index) => {
-      const token = { index: tokens.length, part, text, id: segment.ids[index], origin: segment.origin, turn: segment.turn, mask: action };
-      const known = action ? { logprob: segment.logprobs[index], version: segment.versions[index], trainer: learned?.logprobs[sampled], advantage: learned?.advantages[sampled++] } : {};
-      const values = Object.fromEntries(["logprob", "version", "trainer", "advantage"].map((name) => [name, known[name] ?? null]));
-      tokens.push({ ...token, ...values, gap: values.trainer === null || values.logprob === null ? null : values.trainer - values.logprob });
+      const token = {
+        index: tokens.length,
+        part,
+        text,
+        id: segment.ids[index],
+        origin: segment.origin,
+        turn: segment.turn,
+        mask: action,
+      };
+      const known = action
+        ? {
+            logprob: segment.logprobs[index],
+            version: segment.versions[index],
+            trainer: learned?.logprobs[sampled],
+            advantage: learned?.advantages[sampled++],
+          }
+        : {};
+      const values = Object.fromEntries(
+        ["logprob", "version", "trainer", "advantage"].map((name) => [name, known[name] ?? null]),
+      );
+      tokens.push({
+        ...token,
+        ...values,
+        gap: values.trainer === null || values.logprob === null ? null : values.trainer - values.logprob,
+      });
     });
   });
   return tokens;
 }
 
-const ORIGINS = { prompt: "prompt", action: "action: sampled by the policy", observation: "observation: from tools and the environment" };
+const ORIGINS = {
+  prompt: "prompt",
+  action: "action: sampled by the policy",
+  observation: "observation: from tools and the environment",
+};
 
 function origin() {
   return { classOf: (token) => token.origin, legend: Object.entries(ORIGINS).map(([name, label]) => [[name], label]) };
@@ -32,14 +57,23 @@ function mask(tokens) {
   const some = tokens.some(idle);
   return {
     classOf: (token) => (!token.mask ? "nothing" : idle(token) ? "idle" : "action"),
-    legend: [[["action"], "in the loss"], ...(some ? [[["idle"], "sampled, but not computed"]] : []), [["nothing"], "not in the loss"]],
+    legend: [
+      [["action"], "in the loss"],
+      ...(some ? [[["idle"], "sampled, but not computed"]] : []),
+      [["nothing"], "not in the loss"],
+    ],
   };
 }
 
 // From 0 (certain) down: the less likely, the stronger.
 function low(name) {
   return (tokens) => {
-    const depth = round(quantile(known(tokens, name).map((value) => -value), 0.99));
+    const depth = round(
+      quantile(
+        known(tokens, name).map((value) => -value),
+        0.99,
+      ),
+    );
     const bin = (value) => Math.min(STEPS, Math.max(0, Math.ceil((-value / depth) * STEPS - 0.5)));
     return {
       classOf: (token) => (token[name] === null ? "nothing" : `q${bin(token[name])}`),
@@ -52,7 +86,8 @@ function low(name) {
 // Around 0, with a colour for either side.
 function around(name) {
   return (tokens) => {
-    const reach = quantile(known(tokens, name).map(Math.abs), 0.99) || 1e-6;
+    const sizes = known(tokens, name).map(Math.abs);
+    const reach = Math.max(quantile(sizes, 0.99), quantile(sizes, 1) / STEPS) || 1e-6; // beside a gap rounding is pale
     const half = STEPS / 2;
     const bin = (value) => Math.max(-half, Math.min(half, Math.round((value / reach) * half)));
     return {
@@ -66,16 +101,43 @@ function around(name) {
 function version(tokens) {
   const versions = [...new Set(known(tokens, "version"))].sort((a, b) => a - b);
   const classOf = (value) => `w${versions.indexOf(value) % 6}`;
-  return { classOf: (token) => (token.version === null ? "nothing" : classOf(token.version)), legend: versions.map((value) => [[classOf(value)], `version ${value}`]) };
+  return {
+    classOf: (token) => (token.version === null ? "nothing" : classOf(token.version)),
+    legend: versions.map((value) => [[classOf(value)], `version ${value}`]),
+  };
 }
 
 export const WAYS = [
   { name: "origin", title: "Origin", about: "who wrote the token", scale: origin },
   { name: "mask", title: "Mask", about: "whether the token is in the loss", scale: mask },
-  { name: "logprob", title: "Engine", about: "log-probability under the engine that sampled it, nats", scale: low("logprob"), worst: "least likely under the engine" },
-  { name: "trainer", title: "Trainer", about: "log-probability under the trainer before its step, nats", scale: low("trainer"), worst: "least likely under the trainer" },
-  { name: "gap", title: "Gap", about: "trainer's minus engine's log-probability, nats", scale: around("gap"), worst: "largest gap" },
-  { name: "advantage", title: "Advantage", about: "the advantage it was learned with", scale: around("advantage"), worst: "strongest advantage" },
+  {
+    name: "logprob",
+    title: "Engine",
+    about: "log-probability under the engine that sampled it, nats",
+    scale: low("logprob"),
+    worst: "least likely under the engine",
+  },
+  {
+    name: "trainer",
+    title: "Trainer",
+    about: "log-probability under the trainer before its step, nats",
+    scale: low("trainer"),
+    worst: "least likely under the trainer",
+  },
+  {
+    name: "gap",
+    title: "Gap",
+    about: "trainer's minus engine's log-probability, nats",
+    scale: around("gap"),
+    worst: "largest gap",
+  },
+  {
+    name: "advantage",
+    title: "Advantage",
+    about: "the advantage it was learned with",
+    scale: around("advantage"),
+    worst: "strongest advantage",
+  },
   { name: "version", title: "Version", about: "the version of the weights that sampled it", scale: version },
 ];
 
@@ -93,7 +155,12 @@ export function available(way, tokens) {
 export function worstFirst(way, tokens) {
   const judge = way.badness ? way : wayOf(known(tokens, "gap").length ? "gap" : "logprob", tokens);
   if (!judge.badness) return { judge, order: [] };
-  return { judge, order: tokens.filter((token) => judge.badness(token) !== null).sort((a, b) => judge.badness(b) - judge.badness(a) || a.index - b.index) };
+  return {
+    judge,
+    order: tokens
+      .filter((token) => judge.badness(token) !== null)
+      .sort((a, b) => judge.badness(b) - judge.badness(a) || a.index - b.index),
+  };
 }
 
 function known(tokens, name) {
@@ -101,7 +168,7 @@ function known(tokens, name) {
 }
 
 function quantile(values, share) {
-  return values.sort((a, b) => a - b)[Math.floor(share * (values.length - 1))] ?? 0;
+  return values.sort((a, b) => a - b)[Math.ceil(share * (values.length - 1))] ?? 0;
 }
 
 // The next of 0.1, 0.2, 0.5, 1, 2, 5, 10 …

@@ -6,12 +6,19 @@ export const embedded = holder ? JSON.parse(holder.textContent) : null;
 const KEPT = 24; // answers that are kept, so that going back and forth asks nobody
 const answers = new Map();
 
+// What was answered below a path may have changed.
+export function forget(path) {
+  for (const known of answers.keys()) if (known.startsWith(`${path}/`)) answers.delete(known);
+}
+
 export class Missing extends Error {}
 
 // The answer for a path. `fresh` asks again what may have changed.
 export function load(path, fresh = false) {
   if (embedded) {
-    return path in embedded ? Promise.resolve(embedded[path]) : Promise.reject(new Missing("This is not in the exported file."));
+    return path in embedded
+      ? Promise.resolve(embedded[path])
+      : Promise.reject(new Missing("This is not in the exported file."));
   }
   let answer = fresh ? undefined : answers.get(path);
   answers.delete(path); // and set again: the order is that of use
@@ -49,6 +56,13 @@ export async function find(id, name, text) {
 }
 
 function says(detail, wanted) {
-  const texts = (message) => [message.text, message.reasoning ?? "", ...message.calls.flatMap((call) => [call.name, call.arguments])];
-  return Boolean(detail) && detail.messages.some((message) => texts(message).some((text) => text.toLowerCase().includes(wanted)));
+  const texts = (message) => [
+    message.text,
+    message.reasoning ?? "",
+    ...message.calls.flatMap((call) => [call.name, call.arguments]),
+  ];
+  return (
+    Boolean(detail) &&
+    detail.messages.some((message) => texts(message).some((text) => text.toLowerCase().includes(wanted)))
+  );
 }

@@ -1,22 +1,24 @@
 // The table of a file: only the rows that can be seen are drawn, so that 10,000 scroll like ten.
 
+import { cells } from "./cells.js";
+import { append, button, fill, h, named, say } from "./dom.js";
+import { num, words } from "./format.js";
+import { choice, go, groupHash, here, note, trajectoryHash } from "./route.js";
+import { COLUMNS, choose, facets, summary } from "./rows.js";
 import { filePath, find, load } from "./source.js";
-import { append, button, fill, h, plain, say } from "./dom.js";
-import { count, num, seconds, words } from "./format.js";
-import { choice, fileHash, go, groupHash, here, note, trajectoryHash } from "./route.js";
-import { COLUMNS, calls, choose, facets, summary } from "./rows.js";
 
 const NARROW = matchMedia("(max-width: 44rem)");
 const BEYOND = 12; // rows drawn above and below what can be seen
-const selected = new Map(); // the row that was selected last, by file
+export const selected = new Map(); // the number that was looked at last, by the path of its file
 
-export async function showFile(main, { run, file }, signal) {
-  const table = new Table(main, run, file, signal);
+export async function showFile(stage, { run, file }, signal) {
+  const table = new Table(stage, run, file, signal);
   await table.fetch();
   return {
     title: file,
     arrows: true,
     shown: () => table.draw(),
+    settled: () => table.reveal(),
     keys: {
       j: ["next row", () => table.move(1)],
       k: ["row before", () => table.move(-1)],
@@ -30,19 +32,33 @@ export async function showFile(main, { run, file }, signal) {
 }
 
 class Table {
-  constructor(main, run, file, signal) {
-    Object.assign(this, { main, run, file, signal, rows: [], shown: [], found: null, asked: 0 });
+  constructor(stage, run, file, signal) {
+    Object.assign(this, {
+      main: document.getElementById("main"),
+      run,
+      file,
+      signal,
+      rows: [],
+      shown: [],
+      found: null,
+      asked: 0,
+    });
     this.key = filePath(run, file);
-    this.search = h("input.search", { type: "search", placeholder: "Search all messages", "aria-label": "Search all messages", oninput: () => this.later() });
+    this.search = h("input.search", {
+      type: "search",
+      placeholder: "Search all messages",
+      "aria-label": "Search all messages",
+      oninput: () => this.later(),
+    });
     this.search.value = here().query.get("q") ?? "";
     this.filters = h("div.filters", { role: "group", "aria-label": "Filters" });
     this.line = h("p.dim.summary", { "aria-live": "polite" });
     this.head = h("div.row.head", { role: "row" });
     this.body = h("div.rows", { role: "rowgroup", onclick: (event) => this.click(event) });
     this.grid = h("div.table", { role: "grid", tabindex: 0, "aria-label": "Trajectories" }, this.head, this.body);
-    fill(main, h("div.tools", null, this.search, this.filters), this.line, this.grid);
+    fill(stage, h("div.tools", null, this.search, this.filters), this.line, this.grid);
     const draw = () => this.draw();
-    main.addEventListener("scroll", draw, { passive: true, signal });
+    this.main.addEventListener("scroll", draw, { passive: true, signal });
     addEventListener("resize", draw, { signal });
     NARROW.addEventListener("change", draw, { signal });
   }
@@ -98,9 +114,15 @@ class Table {
     const cells = COLUMNS.map((column) => {
       const sort = column.name === by ? (down ? "descending" : "ascending") : "none";
       const turn = () => this.set(nextSort(column, by, down));
-      return h(`div.cell.${column.name}${column.number ? ".number" : ""}`, { role: "columnheader", "aria-sort": sort }, button(column.title, turn, { title: `sort by ${column.title.toLowerCase()}` }));
+      return h(
+        `div.cell.${column.name}${column.number ? ".number" : ""}`,
+        { role: "columnheader", "aria-sort": sort },
+        button(column.title, turn, { title: `sort by ${column.title.toLowerCase()}` }),
+      );
     });
-    const focused = this.head.contains(document.activeElement) ? [...this.head.children].indexOf(document.activeElement.parentNode) : -1;
+    const focused = this.head.contains(document.activeElement)
+      ? [...this.head.children].indexOf(document.activeElement.parentNode)
+      : -1;
     fill(this.head, cells);
     if (focused >= 0) this.head.children[focused].firstChild.focus();
     this.grid.setAttribute("aria-rowcount", this.shown.length + 1);
@@ -109,13 +131,24 @@ class Table {
   drawFilters(query) {
     const focused = document.activeElement?.name;
     const chosen = this.facets.filter(({ name }) => query.get(name) !== null);
-    fill(this.filters, this.facets.map((facet) => this.drawFacet(facet, query.get(facet.name))), chosen.length > 0 && button("Clear", () => this.clear(), { class: "quiet" }));
+    fill(
+      this.filters,
+      this.facets.map((facet) => this.drawFacet(facet, query.get(facet.name))),
+      chosen.length > 0 && button("Clear", () => this.clear(), { class: "quiet" }),
+    );
     if (focused) this.filters.querySelector(`select[name="${CSS.escape(focused)}"]`)?.focus();
   }
 
   drawFacet({ name, title, values, label = String }, value) {
-    const options = [...values].map(([one, times]) => h("option", { value: one }, `${label(one)} (${times.toLocaleString("en")})`));
-    const select = h("select", { name, onchange: () => this.set({ [name]: select.value }), "aria-label": title }, h("option", { value: "" }, `${title}: all`), options);
+    const options = [...values].map(([one, times]) =>
+      h("option", { value: one }, `${named(label(one))} (${times.toLocaleString("en")})`),
+    );
+    const select = h(
+      "select",
+      { name, onchange: () => this.set({ [name]: select.value }), "aria-label": title },
+      h("option", { value: "" }, `${named(title)}: all`),
+      options,
+    );
     select.value = value ?? "";
     return h(value === null ? "span.facet" : "span.facet.chosen", null, select);
   }
@@ -153,7 +186,17 @@ class Table {
     const row = this.shown[index];
     const chosen = row.number === selected.get(this.key);
     const begins = this.shown[index - 1]?.task !== row.task; // the first of its group
-    const element = h(`div.row${chosen ? ".selected" : ""}${begins ? ".begins" : ""}`, { role: "row", id: `row-${row.number}`, "aria-rowindex": index + 2, "aria-selected": chosen, "data-number": row.number }, cells(row, this.link(row)));
+    const element = h(
+      `div.row${chosen ? ".selected" : ""}${begins ? ".begins" : ""}`,
+      {
+        role: "row",
+        id: `row-${row.number}`,
+        "aria-rowindex": index + 2,
+        "aria-selected": chosen,
+        "data-number": row.number,
+      },
+      cells(row, this.link(row)),
+    );
     if (chosen) this.grid.setAttribute("aria-activedescendant", element.id);
     this.drawn.set(index, element);
     append(this.body, [element]);
@@ -177,6 +220,12 @@ class Table {
     this.select(now === undefined ? first : Math.min(this.shown.length - 1, Math.max(0, now + by)));
   }
 
+  // Where one comes back from a trajectory, its row is in sight.
+  reveal() {
+    const index = this.place.get(selected.get(this.key));
+    if (index !== undefined) this.select(index);
+  }
+
   select(index) {
     const row = this.shown[index];
     if (!row) return;
@@ -185,7 +234,8 @@ class Table {
     const top = this.body.offsetTop + index * height;
     const covered = this.head.offsetHeight;
     if (top - covered < this.main.scrollTop) this.main.scrollTop = top - covered;
-    if (top + height > this.main.scrollTop + this.main.clientHeight) this.main.scrollTop = top + height - this.main.clientHeight;
+    if (top + height > this.main.scrollTop + this.main.clientHeight)
+      this.main.scrollTop = top + height - this.main.clientHeight;
     this.forget();
     this.draw();
     say(`${row.task}, reward ${num(row.reward)}, ${words(row.stop)}`);
@@ -201,39 +251,4 @@ function nextSort(column, by, down) {
   const large = Boolean(column.number) && column.name !== "number"; // numbers are looked at from the largest
   if (column.name !== by) return { sort: column.name, down: large ? "1" : null };
   return down === large ? { sort: by, down: large ? null : "1" } : { sort: null, down: null };
-}
-
-// What a row shows, in the order of the columns.
-function cells(row, link) {
-  const called = Object.entries(row.tools).filter(([, times]) => times);
-  const attributes = Object.entries(row.attributes).map(([key, value]) => `${key} ${typeof value === "string" ? value : JSON.stringify(value)}`);
-  const cell = (name, properties, ...children) => h(`div.cell.${name}`, { role: "gridcell", ...properties }, children);
-  return [
-    cell("number", null, row.number),
-    cell("task", { title: attributes.join("\n") }, h("a", { href: link, tabindex: -1 }, plain(row.task)), h("span.dim", null, ` ·${row.sample}${row.part ? `/${row.part}` : ""}`)),
-    cell("first", null, h("bdi", null, plain(row.first ?? ""))),
-    cell("reward.number", null, reward(row)),
-    cell("stop", row.failure && { title: `${row.failure.source}: ${row.failure.message}` }, ended(row)),
-    cell("turns.number", { "data-unit": "turns" }, num(row.turns)),
-    cell("tokens.number", { "data-unit": "tokens" }, num(row.tokens)),
-    cell("action.number", null, num(row.action_tokens)),
-    cell("calls.number", { title: called.map(([tool, times]) => `${tool} ${times}`).join("\n"), "data-unit": "calls" }, num(calls(row))),
-    cell("invalid.number", null, row.invalid ? h("span.bad", null, row.invalid) : h("span.dim", null, "0")),
-    cell("seconds.number", { "data-unit": "" }, seconds(row.seconds)),
-  ];
-}
-
-export function reward(row) {
-  const verdict = row.success === null ? "" : row.success ? ".good" : ".bad";
-  const spoken = row.success === null ? null : row.success ? "succeeded" : "did not succeed";
-  return h(`span.score${verdict}`, { title: spoken }, num(row.reward), spoken && h("span.unseen", null, `, ${spoken}`));
-}
-
-export function ended(row) {
-  if (!row.failure) return h("span", null, words(row.stop));
-  return h(`span.failed.${row.failure.cause === "policy" ? "policy" : "other"}`, null, `${row.failure.cause}: `, plain(row.failure.source));
-}
-
-export function about(row) {
-  return `${count(row.turns, "turn")} · ${count(row.tokens, "token")} · ${seconds(row.seconds)}`;
 }

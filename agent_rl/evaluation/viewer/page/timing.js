@@ -10,9 +10,26 @@ export function timing(turns, onturn) {
   const pieces = turns.map((turn, index) => {
     const spoken = `turn ${index + 1}: ${seconds(turn.generate_seconds)} to generate, ${seconds(turn.environment_seconds)} in the environment`;
     const whole = turn.generate_seconds + turn.environment_seconds;
-    const parts = [h("i.generate", wide(turn.generate_seconds, whole)), h("i.environment", wide(turn.environment_seconds, whole))];
-    return h("button.piece", { type: "button", ...wide(whole, total), title: spoken, "aria-label": spoken, onclick: () => onturn(index) }, parts);
+    const parts = [
+      h("i.generate", wide(turn.generate_seconds, whole)),
+      h("i.environment", wide(turn.environment_seconds, whole)),
+    ];
+    return h(
+      "button.piece",
+      { type: "button", ...wide(whole, total), title: spoken, "aria-label": spoken, onclick: () => onturn(index) },
+      parts,
+    );
   });
   const sum = (name) => seconds(turns.reduce((all, turn) => all + turn[name], 0));
-  return h("div.timing", null, h("div.pieces", null, pieces), h("ul.legend", null, h("li", null, h("i.swatch.generate"), "generating ", h("span.number", null, sum("generate_seconds"))), h("li", null, h("i.swatch.environment"), "environment ", h("span.number", null, sum("environment_seconds")))));
+  return h(
+    "div.timing",
+    null,
+    h("div.pieces", null, pieces),
+    h(
+      "ul.legend",
+      null,
+      h("li", null, h("i.swatch.generate"), "generating ", h("span.number", null, sum("generate_seconds"))),
+      h("li", null, h("i.swatch.environment"), "environment ", h("span.number", null, sum("environment_seconds"))),
+    ),
+  );
 }

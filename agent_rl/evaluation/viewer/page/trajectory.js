@@ -1,23 +1,27 @@
 // A trajectory: as a conversation or as its tokens, with what is known of it beside it.
 
-import { detailPath, filePath, find, load } from "./source.js";
+import { aside } from "./aside.js";
+import { ended, reward } from "./cells.js";
 import { button, fill, h, plain } from "./dom.js";
-import { num, percent, seconds, signed, words } from "./format.js";
+import { words } from "./format.js";
 import { conversation } from "./message.js";
-import { choice, go, groupHash, here, trajectoryHash } from "./route.js";
+import { choice, go, groupHash, here, sameView, trajectoryHash } from "./route.js";
 import { choose } from "./rows.js";
-import { ended, reward } from "./table.js";
-import { timing } from "./timing.js";
+import { detailPath, filePath, find, load } from "./source.js";
+import { selected } from "./table.js";
 import { tokenView } from "./tokens.js";
 
-export async function showTrajectory(main, route) {
+export async function showTrajectory(main, route, signal) {
   const { run, file, number, query } = route;
   const [detail, { rows }] = await Promise.all([load(detailPath(run, file, number)), load(filePath(run, file))]);
   const way = neighbours(rows, query, number, query.get("q") ? new Set(await find(run, file, query.get("q"))) : null);
-  for (const next of [way.after, way.before]) if (next !== undefined) load(detailPath(run, file, next)).catch(() => null);
-  const place = { run, file, rows, way, detail, asTokens: query.get("view") === "tokens" };
-  const to = (next) => next !== undefined && location.replace(trajectoryHash(run, file, next, kept(query)));
-  const body = place.asTokens ? tokenView(detail) : talk(place, query);
+  for (const next of [way.after, way.before])
+    if (next !== undefined) load(detailPath(run, file, next)).catch(() => null);
+  const group = rows.filter((row) => detail.group.includes(row.number)); // an exported file may hold some of it
+  selected.set(filePath(run, file), number);
+  const place = { run, file, group, way, detail, asTokens: query.get("view") === "tokens" };
+  const to = (next) => next !== undefined && location.replace(trajectoryHash(run, file, next, sameView(query)));
+  const body = place.asTokens ? tokenView(detail, signal) : talk(place, query);
   fill(main, h("div.page.trajectory", null, head(place, to), failure(detail.row), body.element));
   return {
     title: `${detail.row.task} · ${detail.row.sample}`,
@@ -40,12 +44,6 @@ function neighbours(rows, query, number, found) {
   return { before: list[index - 1], after: list[index + 1], index, length: list.length };
 }
 
-function kept(query) {
-  const next = choice(query);
-  for (const name of ["view", "by"]) if (query.get(name)) next.set(name, query.get(name));
-  return next;
-}
-
 function viewHash({ run, file, detail }, asTokens, token = null) {
   const query = choice(here().query);
   if (asTokens) query.set("view", "tokens");
@@ -57,19 +55,55 @@ function head(place, to) {
   const { run, file, way, detail, asTokens } = place;
   const { row } = detail;
   const tab = (label, href, on) => h("a", { href, "aria-current": on && "page" }, label);
-  const group = groupHash(run, file, row.number, choice(here().query));
   return h(
     "header.head",
     null,
     h("h1", null, plain(row.task), h("span.dim", null, ` sample ${row.sample}${row.part ? `, part ${row.part}` : ""}`)),
-    h("span.steps.way", null, button("‹", () => to(way.before), { disabled: way.before === undefined, title: "the one before (p)", "aria-label": "The trajectory before" }), h("span.dim.number", null, `${way.index + 1} of ${way.length.toLocaleString("en")}`), button("›", () => to(way.after), { disabled: way.after === undefined, title: "the next (n)", "aria-label": "The next trajectory" })),
-    h("p.badges", null, reward(row), h("span.ended", null, ended(row)), Object.entries(row.attributes).map(([name, value]) => h("span.dim", null, plain(`${words(name)} ${typeof value === "string" ? value : JSON.stringify(value)}`)))),
-    h("nav.segmented", { "aria-label": "Ways to look at it" }, tab("Conversation", viewHash(place, false), !asTokens), tab("Tokens", viewHash(place, true), asTokens), detail.group.length > 1 && tab(`Group of ${detail.group.length}`, group, false)),
+    h(
+      "span.steps.way",
+      null,
+      button("‹", () => to(way.before), {
+        disabled: way.before === undefined,
+        title: "the one before (p)",
+        "aria-label": "The trajectory before",
+      }),
+      h("span.dim.number", null, `${way.index + 1} of ${way.length.toLocaleString("en")}`),
+      button("›", () => to(way.after), {
+        disabled: way.after === undefined,
+        title: "the next (n)",
+        "aria-label": "The next trajectory",
+      }),
+    ),
+    h(
+      "p.badges",
+      null,
+      reward(row),
+      h("span.ended", null, ended(row)),
+      Object.entries(row.attributes).map(([name, value]) =>
+        h("span.dim", null, plain(`${words(name)} ${typeof value === "string" ? value : JSON.stringify(value)}`)),
+      ),
+    ),
+    h(
+      "nav.segmented",
+      { "aria-label": "Ways to look at it" },
+      tab("Conversation", viewHash(place, false), !asTokens),
+      tab("Tokens", viewHash(place, true), asTokens),
+      place.group.length > 1 &&
+        tab(`Group of ${place.group.length}`, groupHash(run, file, row.number, choice(here().query)), false),
+    ),
   );
 }
 
 function failure({ failure: found }) {
-  return found && h(`p.failure.${found.cause === "policy" ? "policy" : "other"}`, { role: "note" }, h("b", null, `Failure (${found.cause}) in `, plain(found.source)), h("span", null, plain(found.message)));
+  return (
+    found &&
+    h(
+      `p.failure.${found.cause === "policy" ? "policy" : "other"}`,
+      { role: "note" },
+      h("b", null, `Failure (${found.cause}) in `, plain(found.source)),
+      h("span", null, plain(found.message)),
+    )
+  );
 }
 
 function talk(place, query) {
@@ -129,57 +163,3 @@ function highlight(element, wanted) {
   CSS.highlights.set("found", new Highlight(...ranges));
   return ranges[0]?.startContainer.parentElement ?? null;
 }
-
-function aside(place, messages) {
-  const { detail } = place;
-  const { row } = detail;
-  const toTurn = (turn) => messages.querySelector(`[data-turn="${turn}"]`)?.scrollIntoView({ behavior: "smooth" });
-  const section = (title, ...content) => content.some(Boolean) && h("section", null, h("h3", null, title), content);
-  const pairs = (values, write) => values.length > 0 && h("dl", null, values.map(([name, value]) => [h("dt", null, plain(words(name))), h("dd.number", null, write(value))]));
-  const counted = Object.entries(row.tools).filter(([, times]) => times);
-  return h(
-    "aside",
-    null,
-    section("Reward", pairs([["sum", row.reward], ...Object.entries(detail.components)], (value) => num(value))),
-    section("Turns", perTurn(detail.turns, toTurn)),
-    section("Time", h("p.number", null, seconds(row.seconds), h("span.dim", null, " in all")), timing(detail.turns, toTurn)),
-    section("Tokens", origins(detail.segments)),
-    section("Tools called", pairs(counted, (value) => num(value))),
-    section("Counted", pairs(Object.entries(detail.counters), (value) => num(value))),
-    section("Group", groupChips(place)),
-    section("Tools offered", offered(detail.tools)),
-  );
-}
-
-function perTurn(turns, toTurn) {
-  const any = turns.some(({ reward: value, invalid_calls: invalid }) => value || invalid);
-  if (!turns.length || !any) return null;
-  return h("ol.perturn", null, turns.map((turn, index) => h("li", null, button([`turn ${index + 1}`, h("span.number", null, turn.invalid_calls > 0 && h("span.bad", null, `${turn.invalid_calls} invalid `), signed(turn.reward))], () => toTurn(index), { class: "quiet" }))));
-}
-
-const ORIGINS = ["prompt", "action", "observation"];
-
-function origins(segments) {
-  const total = segments.reduce((sum, { ids }) => sum + ids.length, 0);
-  if (!total) return h("p.dim", null, "not known: the model was hosted");
-  const parts = ORIGINS.map((origin) => [origin, segments.filter((one) => one.origin === origin).reduce((sum, { ids }) => sum + ids.length, 0)]);
-  const bar = h("div.bar", { "aria-hidden": true }, parts.map(([origin, many]) => h(`i.t.${origin}`, { size: { width: percent(many / total).replace(" ", "") } })));
-  return [bar, h("ul.legend", null, parts.map(([origin, many]) => h("li", null, h(`i.swatch.t.${origin}`), `${origin} `, h("span.number", null, num(many)))))];
-}
-
-// The other episodes of the task, to go to.
-function groupChips({ run, file, rows, detail }) {
-  if (detail.group.length < 2) return null;
-  const members = rows.filter(({ number }) => detail.group.includes(number));
-  const chip = (row) => h("a.chip", { href: trajectoryHash(run, file, row.number, kept(here().query)), "aria-current": row.number === detail.row.number && "true", title: `sample ${row.sample}: reward ${num(row.reward)}, ${words(row.stop)}` }, reward(row));
-  return h("div.chips", null, members.map(chip));
-}
-
-function offered(tools) {
-  if (!tools?.length) return null;
-  return tools.map((tool) => {
-    const described = tool.function ?? tool;
-    return h("details", null, h("summary", null, h("code", null, plain(String(described.name ?? "?")))), h("pre", null, plain(JSON.stringify(described, null, 1))));
-  });
-}
-
