@@ -23,7 +23,7 @@ COMMANDS = {
     "rescore": "give saved episodes the rewards that an environment gives now, without a model",
     "sft": "train a model on demonstrations, conversations or good trajectories",
     "plan": "say what memory and time a training needs, without starting it",
-    "export": "write the model of a run as others load it",
+    "export": "write the model of a run, or the log of an evaluation, as others read it",
     "check": "prove an environment without a model",
     "serve": "serve passages or a sandbox to many runs, over HTTP",
     "view": "show runs, evaluations and their trajectories in a browser",

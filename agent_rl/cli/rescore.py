@@ -59,8 +59,8 @@ def run(arguments: argparse.Namespace) -> int:
     for line in lines(found):
         screen.print(line, markup=False)
     print(f"written to {folder}")
-    if recorded.folder is not None:
-        print(f"next: agent-rl compare {recorded.folder} {folder}")
+    if not recorded.step:
+        print(f"next: agent-rl compare {recorded.file.parent} {folder}")
     if arguments.json:
         print(json.dumps(found.to_json()))
     return 0

@@ -15,6 +15,7 @@ from agent_rl.core.trajectory import Group, Trajectory
 from agent_rl.evaluation.folder import EvaluationFolder
 from agent_rl.evaluation.harness import stream_of
 from agent_rl.evaluation.results import Subject, read_results
+from agent_rl.evaluation.several import labels
 from agent_rl.rollout.agents import Plan, group_plans
 from agent_rl.rollout.engines.base import Sampling
 from agent_rl.rollout.store import read_trajectories
@@ -30,14 +31,16 @@ class Recorded:
         groups: The groups, in the order in which they were begun.
         subject: What played them, and how.
         step: The training step that they are of, from 1; 0 for an evaluation.
-        folder: The evaluation's folder; None for a training step.
+        file: The file that they lie in.
+        run: The folder with the configuration and the facts about the run.
     """
 
     config: dict[str, Any]
     groups: list[Group]
     subject: Subject
+    file: Path
+    run: Path
     step: int = 0
-    folder: Path | None = None
 
     def plans(self, place: int, task: Task) -> list[Plan]:
         """Return the plans of the episodes of a group, named and seeded as they were when they were played."""
@@ -59,6 +62,8 @@ def read_recorded(path: Path, name: str | None = None, step: int | None = None) 
         UserError: There are none there, or it is not said which.
     """
     run = RunFolder(path)
+    if several := labels(path):
+        raise UserError(f"{path} holds several evaluations; give the folder of one: {', '.join(several)}")
     if EvaluationFolder(path).complete:
         if name is not None or step is not None:
             raise UserError(f"{path} is one evaluation: name= and step= choose among those of a training run")
@@ -91,8 +96,8 @@ def groups_of(trajectories: Iterable[Trajectory]) -> list[Group]:
 
 
 def _evaluation(path: Path, run: RunFolder) -> Recorded:
-    groups = _groups(EvaluationFolder(path).episodes)
-    return Recorded(_config(run), groups, read_results(path).subject, folder=path)
+    file = EvaluationFolder(path).episodes
+    return Recorded(_config(run), _groups(file), read_results(path).subject, file, run.path)
 
 
 def _training(run: RunFolder, step: int) -> Recorded:
@@ -102,20 +107,16 @@ def _training(run: RunFolder, step: int) -> Recorded:
         known = f"there are {there[0]} to {there[-1]}" if there else "there are none"
         raise UserError(f"{run.path} has no trajectories of step {step}: {known}")
     config = _config(run)
-    return Recorded(
-        config,
-        _groups(file),
-        Subject(
-            env=config["env"]["name"],
-            model=f"{run.path.resolve().name} training step {step}",
-            split="train",
-            n=config["algorithm"]["samples"],
-            temperature=config["sampling"]["temperature"],
-            seed=config["seed"],
-            success_at=config["eval"]["success_at"],
-        ),
-        step,
+    subject = Subject(
+        env=config["env"]["name"],
+        model=f"{run.path.resolve().name} training step {step}",
+        split="train",
+        n=config["algorithm"]["samples"],
+        temperature=config["sampling"]["temperature"],
+        seed=config["seed"],
+        success_at=config["eval"]["success_at"],
     )
+    return Recorded(config, _groups(file), subject, file, run.path, step)
 
 
 def _groups(file: Path) -> list[Group]:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 from agent_rl.core.context import current
-from agent_rl.core.errors import UserError
 from agent_rl.core.message import Message, ToolCall
 from agent_rl.core.outcome import BrokenEnvironmentError, StopReason
 from agent_rl.core.trajectory import Trajectory
@@ -16,7 +15,6 @@ from agent_rl.envs.tool_env import ToolEnv
 from agent_rl.rollout.agents import Action
 
 _CUT = (StopReason.TURN_LENGTH, StopReason.EPISODE_LENGTH)
-_HEARD = ("answer", "messages", "action", "observation")
 
 
 class ReplayingAgent:
@@ -119,24 +117,10 @@ def same(one: object, other: object) -> bool:
     return bool(json.loads(json.dumps(one)) == json.loads(json.dumps(other)))
 
 
-def check_hears_only(env: AgentEnv) -> None:
-    """Raise `UserError` unless an environment's rewards are functions of what was said, as far as one can see."""
-    inner, advice = env.unwrapped, "leave it at answers=again"
-    cls: Any = type(inner)
-    if not isinstance(inner, ToolEnv) or (cls.astep, cls._answers) != (ToolEnv.astep, ToolEnv._answers):
-        raise UserError(f"answers=saved: {cls.__name__} does not make its rewards by @reward alone; {advice}")
-    for part in inner.rewards():
-        if not set(part.wants) & set(_HEARD):
-            asked = ", ".join(_HEARD)
-            raise UserError(
-                f"answers=saved: the reward '{part.name}' asks for none of {asked}: it tells what tools did; {advice}"
-            )
-
-
 def with_saved_answers(env: AgentEnv, agents: dict[str, ReplayingAgent]) -> AgentEnv:
     """Return `env`, a `ToolEnv` perhaps in wrappers, with the answers that the episode's agent knows for its tools'."""
     inner = env.unwrapped
-    assert isinstance(inner, ToolEnv)  # see check_hears_only
+    assert isinstance(inner, ToolEnv)  # see check_stateless
 
     async def answers(calls: list[ToolCall]) -> list[Message]:
         agent = agents[current().episode]

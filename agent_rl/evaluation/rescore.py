@@ -4,6 +4,7 @@ import functools
 import itertools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -17,8 +18,9 @@ from agent_rl.core.trajectory import Group, Trajectory
 from agent_rl.envs.registration import environment
 from agent_rl.envs.section import EnvSection
 from agent_rl.evaluation.recorded import Recorded
-from agent_rl.evaluation.replay import ReplayingAgent, check_hears_only, rewarded, with_saved_answers
+from agent_rl.evaluation.replay import ReplayingAgent, rewarded, with_saved_answers
 from agent_rl.evaluation.results import Results, summarize
+from agent_rl.evaluation.stateless import check_stateless
 from agent_rl.evaluation.tables import Row, Table
 from agent_rl.models.settings import ModelSettings
 from agent_rl.rollout.agents import Plan
@@ -108,11 +110,13 @@ def settings_of(recorded: Recorded, env: str | None) -> dict[str, Any]:
     config = recorded.config
     base = {name: config[name] for name in RescoreConfig.model_fields if config.get(name) is not None and name != "out"}
     base["success_at"] = recorded.subject.success_at
-    base["rollout"] = {name: config["rollout"][name] for name in PlaySettings.model_fields}
+    base["rollout"] = {name: value for name, value in config["rollout"].items() if name in PlaySettings.model_fields}
     base["tools"] = {**config["tools"], "record": None}  # what is there already
+    wrappers = [wrapper for wrapper in config["env"].get("wrappers", []) if wrapper["name"] != "record"]  # as well
+    base["env"] = {**config["env"], "wrappers": wrappers}
     if env is not None and env != config["env"]["name"]:
         known = {"name", "wrappers", *environment(env).settings_class().model_fields}
-        base["env"] = {key: value for key, value in config["env"].items() if key in known}
+        base["env"] = {key: value for key, value in base["env"].items() if key in known}
     return base
 
 
@@ -122,19 +126,19 @@ def rescore(recorded: Recorded, config: RescoreConfig, progress: Progress | None
     Raises:
         UserError: The environment cannot be made, lacks one of the tasks, or has rewards that cannot be had so.
     """
-    env = config.env.build()
-    if config.answers == "saved":
-        check_hears_only(env)
-    tasks = env.task_set(recorded.subject.split)
-    flights: list[Flight] = []
-    saved: dict[tuple[str, int], list[Trajectory]] = {}
-    for place, group in enumerate(recorded.groups):
-        plans = recorded.plans(place, tasks[group.task_id])
-        episodes = {parts[0].sample: parts for parts in group.episodes if parts[-1].failure is None}
-        chosen = [plan for plan in plans if plan.sample in episodes]
-        saved |= {(plan.group, plan.sample): episodes[plan.sample] for plan in chosen}
-        flights += [Flight(place, chosen)] if chosen else []
     with shared(config.tools), using(config.sandbox):
+        with closing(config.env.build()) as env:
+            tasks = env.task_set(recorded.subject.split)
+            if config.answers == "saved":
+                check_stateless(env, tasks[0])
+        flights: list[Flight] = []
+        saved: dict[tuple[str, int], list[Trajectory]] = {}
+        for place, group in enumerate(recorded.groups):
+            plans = recorded.plans(place, tasks[group.task_id])
+            episodes = {parts[0].sample: parts for parts in group.episodes if parts[-1].failure is None}
+            chosen = [plan for plan in plans if plan.sample in episodes]
+            saved |= {(plan.group, plan.sample): episodes[plan.sample] for plan in chosen}
+            flights += [Flight(place, chosen)] if chosen else []
         played = _played(flights, saved, config, progress)
     return _compared(recorded, played, config)
 

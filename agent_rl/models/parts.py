@@ -25,7 +25,7 @@ def part_of(packed: Packed, group: Any) -> Packed:
         tokens=packed.tokens[:, mine],
         positions=packed.positions[:, mine],
         sources=packed.sources[here] - mine.start,
-        targets=packed.targets[here],
+        targets=packed.targets[here] if len(packed.targets) else packed.targets,  # of ends nothing is trained
         kept=kept,
         spread=Spread(group, rank, [end - begin for begin, end in pairwise(bounds)]),
     )

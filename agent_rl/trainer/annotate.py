@@ -3,26 +3,14 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from agent_rl.core.errors import UserError
-from agent_rl.models.loading import load_model, load_tokenizer
 from agent_rl.trainer.algorithms import Batch
 from agent_rl.trainer.algorithms.kl import k3
 from agent_rl.trainer.batches import Sample
 from agent_rl.trainer.checkpoints import Worker
 from agent_rl.trainer.mismatch import mismatch
-from agent_rl.trainer.reward_settings import ScalarSettings
 from agent_rl.trainer.settings import TrainConfig
 from agent_rl.trainer.sharding import load_for_ranks
-from agent_rl.trainer.workers import (
-    AdaptedReference,
-    GenerativeReward,
-    PolicyWorker,
-    ProcessWorker,
-    ReferenceWorker,
-    ScalarReward,
-    ValueWorker,
-)
-from agent_rl.trainer.workers.judging import JudgeWorker
+from agent_rl.trainer.workers import AdaptedReference, PolicyWorker, ProcessWorker, ReferenceWorker, ValueWorker
 
 
 class Annotator(Protocol):
@@ -67,27 +55,6 @@ def make_references(config: TrainConfig, policy: PolicyWorker | None) -> list[An
         return [AdaptedReference(policy)]
     first, _ = load_for_ranks(config.model)
     return [ReferenceWorker(first, config.trainer.micro_tokens, config.sampling.temperature, config.worker)]
-
-
-def make_judge(config: TrainConfig) -> JudgeWorker | None:
-    """Return the worker that holds the reward model; None where there is none.
-
-    Raises:
-        UserError: It cannot be loaded, or cannot read what it is to judge.
-    """
-    settings = config.reward_model
-    if settings is None:
-        return None
-    place = config.model.model_copy(update={"path": settings.path})
-    if not isinstance(settings, ScalarSettings):
-        return GenerativeReward(*load_model(place), settings)  # whole on every rank, for it generates
-    model, tokenizer = load_for_ranks(place, scores=True)
-    if settings.reads == "tokens" and tokenizer.get_vocab() != load_tokenizer(config.model).get_vocab():
-        raise UserError(
-            f"reward_model.reads=tokens: {settings.path} has another vocabulary than the policy's {config.model.path}; "
-            "let it read messages"
-        )
-    return ScalarReward(model, tokenizer, settings, config.trainer.micro_tokens, config.worker)
 
 
 def annotate(batch: Batch, annotators: Sequence[Annotator]) -> Batch:

@@ -6,10 +6,15 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from agent_rl.core.errors import UserError
 from agent_rl.core.outcome import InfrastructureError
 from agent_rl.core.trajectory import Group, Trajectory
+from agent_rl.models.loading import load_model, load_tokenizer
 from agent_rl.rollout.failures import settle
-from agent_rl.trainer.reward_settings import RewardModelSettings
+from agent_rl.trainer.reward_settings import RewardModelSettings, ScalarSettings
+from agent_rl.trainer.settings import TrainConfig
+from agent_rl.trainer.sharding import load_for_ranks
+from agent_rl.trainer.workers import GenerativeReward, ScalarReward
 from agent_rl.trainer.workers.judging import Conversation, Judgement, JudgeWorker
 
 COMPONENT = "reward_model"
@@ -63,6 +68,34 @@ class Rewarder:
         turns = {id(part): [replace(turn, reward=kept * turn.reward) for turn in part.turns] for part in episode}
         turns[id(last)][-1].reward += self.settings.weight * last.components[COMPONENT]
         return [replace(part, turns=turns[id(part)]) for part in episode]
+
+
+def make_judge(config: TrainConfig) -> JudgeWorker | None:
+    """Return the worker that holds the reward model; None where there is none.
+
+    Raises:
+        UserError: It cannot be loaded, or cannot read what it is to judge.
+    """
+    settings = config.reward_model
+    if settings is None:
+        return None
+    place = config.model.model_copy(update={"path": settings.path})
+    if not isinstance(settings, ScalarSettings):
+        return GenerativeReward(*load_model(place), settings)  # whole on every rank, for it generates
+    model, tokenizer = load_for_ranks(place, scores=True)
+    if settings.reads == "tokens" and tokenizer.get_vocab() != load_tokenizer(config.model).get_vocab():
+        raise UserError(
+            f"reward_model.reads=tokens: {settings.path} has another vocabulary than the policy's {config.model.path}; "
+            "let it read messages"
+        )
+    return ScalarReward(model, tokenizer, settings, config.trainer.micro_tokens, config.worker)
+
+
+def make_rewarder(config: TrainConfig, worker: JudgeWorker | None) -> Rewarder | None:
+    """Return what asks the worker that holds the reward model, wherever it lives."""
+    if worker is None or config.reward_model is None:
+        return None
+    return Rewarder(worker, config.reward_model, config.rollout.failure_budget)
 
 
 def _speaks(episode: Parts) -> bool:

@@ -21,7 +21,6 @@ from agent_rl.trainer.rewards import Rewarder
 from agent_rl.trainer.settings import TrainConfig
 from agent_rl.trainer.sharding import load_for_ranks
 from agent_rl.trainer.workers import PolicyWorker
-from agent_rl.trainer.workers.judging import JudgeWorker
 
 
 class Policy(Annotator, Worker, Protocol):
@@ -103,10 +102,3 @@ def notes_of(
     """Return those of some workers that note what the algorithm needs, in that order."""
     olds = [policy] if policy is not None and "old" in config.algorithm.needs else []
     return [*olds, *references, *learners]
-
-
-def make_rewarder(config: TrainConfig, worker: JudgeWorker | None) -> Rewarder | None:
-    """Return what asks the worker that holds the reward model, wherever it lives."""
-    if worker is None or config.reward_model is None:
-        return None
-    return Rewarder(worker, config.reward_model, config.rollout.failure_budget)

@@ -86,6 +86,30 @@ class ByState(Mine):
         return float(self.looked >= 0)
 
 
+class ByLog(Mine):
+    """Counts what its tool has noted."""
+
+    def setup(self, task):
+        self.log = []
+
+    @tool
+    def look(self, n: int) -> str:
+        """Look up.
+
+        Args:
+            n: What.
+        """
+        self.log.append(n)
+        return str(n)
+
+    @reward
+    def brief(self, answer) -> float:
+        return self._count() and float(len(answer) < 3)
+
+    def _count(self):
+        return len(self.log)
+
+
 class ByHand(AgentEnv):
     """Makes its own rewards."""
 
@@ -172,7 +196,14 @@ def test_saved_answers_are_taken_where_the_tools_are_not_to_run_again(mine: str)
     assert episodes("again") == before and before[0].stop is StopReason.ANSWERED and len(before[0].turns) == 1
 
 
-@pytest.mark.parametrize(("env", "problem"), [("ByState", "'looked_up' asks for none"), ("ByHand", "by @reward alone")])
+@pytest.mark.parametrize(
+    ("env", "problem"),
+    [
+        ("ByState", "'looked_up' asks for none"),
+        ("ByLog", "'brief' looks at 'log', which the tools change"),
+        ("ByHand", "by @reward alone"),
+    ],
+)
 def test_rewards_that_do_not_hang_on_messages_need_the_tools(
     mine: str, env: str, problem: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -222,6 +253,19 @@ def test_of_a_training_run_it_is_said_which_episodes(mine: str, capsys: pytest.C
     for words, problem in (([], "choose step=N"), (["step=7"], "there are 1 to 1"), (["name=after"], "no evaluation")):
         assert main(["rescore", "run", *words]) == 1
         assert problem in capsys.readouterr().err
+
+
+def test_of_several_evaluations_one_is_asked_for(mine: str, capsys: pytest.CaptureFixture[str]) -> None:
+    played(f"env={mine},mine.py:Stricter")
+    assert main(["rescore", "base"]) == 1
+    assert "holds several evaluations; give the folder of one: " in capsys.readouterr().err
+
+
+def test_what_was_rescored_can_be_rescored(mine: str) -> None:
+    before = episodes(played(f"env={mine}"))
+    rescored("base", "env=mine.py:Stricter")
+    assert main(["rescore", "again", f"env={mine}", "out=back"]) == 0
+    assert episodes("back") == before
 
 
 def test_what_holds_no_episodes_is_the_users_to_mend(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

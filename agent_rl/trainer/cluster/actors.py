@@ -10,15 +10,16 @@ from typing import Any
 
 from agent_rl.core.errors import UserError
 from agent_rl.trainer.algorithms import Batch
-from agent_rl.trainer.annotate import Annotator, Learner, annotate, make_judge, make_references
+from agent_rl.trainer.annotate import Annotator, Learner, annotate, make_references
 from agent_rl.trainer.cluster.base import WorkerLostError
 from agent_rl.trainer.cluster.placement import pools_of, shape_of
 from agent_rl.trainer.cluster.pool import Pool
 from agent_rl.trainer.cluster.remote import RemoteAnnotator, RemoteJudge, RemoteLearner, RemotePolicy
 from agent_rl.trainer.cluster.session import connected
 from agent_rl.trainer.cluster.settings import RaySettings
+from agent_rl.trainer.rewards import make_judge, make_rewarder
 from agent_rl.trainer.settings import TrainConfig
-from agent_rl.trainer.team import Team, make_beside, make_policy, make_rewarder, notes_of
+from agent_rl.trainer.team import Team, make_beside, make_policy, notes_of
 
 logger = logging.getLogger(__name__)
 _NOTES = "notes"  # all that note something in one rank, so that a batch travels there once

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from agent_rl.trainer.annotate import make_judge, make_references
+from agent_rl.trainer.annotate import make_references
 from agent_rl.trainer.cluster.base import WorkerLostError
+from agent_rl.trainer.rewards import make_judge, make_rewarder
 from agent_rl.trainer.settings import TrainConfig
-from agent_rl.trainer.team import Team, make_beside, make_policy, make_rewarder, notes_of
+from agent_rl.trainer.team import Team, make_beside, make_policy, notes_of
 
 
 class InlineCluster:

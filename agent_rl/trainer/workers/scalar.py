@@ -37,7 +37,8 @@ class ScalarReward:
         Raises:
             UserError: Its tokenizer has no chat template that can be followed, or it is told to read too much.
         """
-        self.ranks = Ranks.here()
+        held = held or WorkerSettings()
+        self.ranks = Ranks.here(held.sequence_parallel)
         self.settings = settings
         self.device = self.ranks.device(model)
         shape = model.config.get_text_config()
@@ -50,7 +51,7 @@ class ScalarReward:
             )
         self._renderer = Renderer(tokenizer, settings.renderer) if settings.reads == "messages" else None
         self.model = model.requires_grad_(False)
-        prepare(model, held or WorkerSettings(), self.ranks, exact=[model.score])
+        prepare(model, held, self.ranks, exact=[model.score])
         self.micro_tokens = micro_tokens
 
     def judge(self, conversations: Sequence[Conversation]) -> list[Judgement]:
@@ -84,7 +85,8 @@ class ScalarReward:
     def _scores(self, batch: Sequence[Sample]) -> Tensor:
         """Return the score of each sample, `[N]`."""
         packed = pack_ends([sample.trajectory.tokens for sample in batch]).to(self.device)
-        return through(self.model, _heads, packed)
+        part = self.ranks.part(packed)
+        return self.ranks.joined(through(self.model, _heads, part), packed, part)
 
 
 def _sample(tokens: list[int]) -> Sample:

@@ -196,11 +196,11 @@ def adapters_come_back(folder: Path) -> Result:
     return {"metrics": updates(worker, AlgorithmSettings(), step(4)), "weights": weights(worker.model)}
 
 
-def scored(folder: Path) -> Result:
-    place = folder / "reward_model"
+def scored(folder: Path, held: WorkerSettings | None = None) -> Result:
+    place = folder / ("reward_model_together" if held else "reward_model")
     Ranks.here().first(lambda: save_reward_model(place))
     settings = ModelSettings(path=str(place), device="cpu")
-    worker = ScalarReward(*sharding.load_for_ranks(settings, scores=True), ScalarSettings(path=str(place)), 60)
+    worker = ScalarReward(*sharding.load_for_ranks(settings, scores=True), ScalarSettings(path=str(place)), 60, held)
     told = [Conversation([user("Where?"), assistant(number * "Here. ")], [], []) for number in range(1, 6)]
     scores = [[said.score for said in worker.judge(some)] for some in (told, told[:1])]
     return {"metrics": [], "notes": {"all": torch.tensor(scores[0]), "one": torch.tensor(scores[1])}}
@@ -265,6 +265,10 @@ def together_values(folder: Path) -> Result:
     return {"metrics": metrics, "weights": weights(learner.model), "notes": settled.notes}
 
 
+def together_scores(folder: Path) -> Result:
+    return scored(folder, together())
+
+
 def saved(folder: Path, name: str = "saved", behind: bool = False) -> Result:
     """Leave off in the middle; what comes after is `continued`'s."""
     worker, learner = policy(model("float32")), critic(model("float32"))
@@ -325,6 +329,7 @@ SCENARIOS: dict[str, Callable[[Path], Result]] = {
         together_in_float32,
         together_with_one_head_of_keys,
         together_values,
+        together_scores,
         saved,
         continued,
         saved_behind,

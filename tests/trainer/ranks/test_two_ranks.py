@@ -19,7 +19,7 @@ from .scenarios import ON_RANKS, SCENARIOS, Result
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[3]
 _SAVED = ("saved", "continued", "saved_behind", "continued_from_behind")
-IN_FLOAT32 = ["in_float32", "together_in_float32", "scored", *_SAVED]
+IN_FLOAT32 = ["in_float32", "together_in_float32", "scored", "together_scores", *_SAVED]
 TOGETHER = [name for name in SCENARIOS if name.startswith("together")]
 TOLERANCE = dict.fromkeys(TOGETHER, 1e-12) | dict.fromkeys(IN_FLOAT32, 1e-5)
 
