@@ -14,7 +14,7 @@ from agent_rl.evaluation.viewer.choice import Choice, Row
 from agent_rl.evaluation.viewer.library import RUNS, Library, detail_path, file_path, run_path, to_json
 from agent_rl.evaluation.viewer.runs import RunFile, ViewedRun
 
-_RESERVE = 1000  # bytes for what stands between the answers
+_BETWEEN = 16  # bytes around an answer and a row: quotes, colons, commas
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,11 @@ def export(library: Library, target: Path, words: str = "") -> Exported:
         raise UserError(f"no trajectory fits {words!r}" if words else "there are no trajectories to export")
     runs = {one.run.id: one.run for one in taken}
     overviews = {id: dict(library.answer(run_path(run))) for id, run in runs.items()}
-    room = int(choice.megabytes * 1e6) - _RESERVE - len(one_page(b"")) - sum(map(_size, overviews.values()))
+    listed = {"runs": [run.summary() for run in runs.values()]}
+    fixed = [listed, *overviews.values(), *([file_path(one.run, one.file.name), "rows", "of"] for one in taken)]
+    room = int(choice.megabytes * 1e6) - len(one_page(b"")) - sum(_size(answer) + 4 * _BETWEEN for answer in fixed)
     details = _fill(library, taken, room)
-    answers = {RUNS: to_json({"runs": [run.summary() for run in runs.values()]})} | details
+    answers = {RUNS: to_json(listed)} | details
     for one in taken:
         answers[file_path(one.run, one.file.name)] = to_json({"rows": sorted(one.kept, key=lambda row: row["number"])})
     for id, run in runs.items():
@@ -100,7 +102,7 @@ def _fill(library: Library, taken: list[_Taken], room: int) -> dict[str, bytes]:
     for one, row in (pair for turn in turns for pair in turn if pair is not None):
         path = detail_path(one.run, one.file.name, row["number"])
         body = to_json(library.detail(one.run, one.file, row["number"]))
-        room -= len(path) + _length(body) + _size(row)
+        room -= len(path) + _length(body) + _size(row) + _BETWEEN
         if room < 0:
             break
         details[path] = body

@@ -52,8 +52,8 @@ function origin() {
 }
 
 function mask(tokens) {
-  const learned = known(tokens, "advantage").length > 0;
-  const idle = (token) => learned && token.mask && token.advantage === null;
+  const learned = known(tokens, "advantage").length + known(tokens, "trainer").length > 0;
+  const idle = (token) => learned && token.mask && token.trainer === null;
   const some = tokens.some(idle);
   return {
     classOf: (token) => (!token.mask ? "nothing" : idle(token) ? "idle" : "action"),

@@ -99,6 +99,7 @@ def test_hostile_transcripts_are_text(folder: Path, serve: object, look: Open) -
     assert shown.get_by_text("image not shown").count() == len(URLS)
 
 
+@pytest.mark.slow
 def test_in_an_exported_page_they_are_text_as_well(folder: Path, tmp_path: Path, look: Open) -> None:
     target = tmp_path / "page.html"
     export(Library(folder), target)

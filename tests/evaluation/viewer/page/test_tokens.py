@@ -42,7 +42,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> object:
     trainer = [np.array(each.action_logprobs, np.float32) for each in (one, long)]
     trainer[0][WIDEST] -= GAP
     advantages = [np.full_like(each, 0.5) for each in trainer]
-    advantages[1][-1] = np.nan
+    trainer[1][-1], advantages[1][-1] = np.nan, 0.0  # as of a group without signal
     write_learned(folder.learned_file(1), Arrays.of(list(zip(trainer, advantages, strict=True))))
     with serving(folder.path) as address:
         yield f"{address}#/run/trajectories%2Fstep_000001"
