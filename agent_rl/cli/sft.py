@@ -8,7 +8,7 @@ from agent_rl.config import compose, environment_words, validate
 from agent_rl.tracking import make_tracker
 from agent_rl.tracking.console import Console
 from agent_rl.tracking.run_folder import create_run
-from agent_rl.trainer.settings import SftConfig
+from agent_rl.trainer.sft_settings import SftConfig
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -22,8 +22,8 @@ from agent_rl.tracking.console import Console
 from agent_rl.tracking.run_folder import RunFolder
 from agent_rl.trainer.checkpoints import commit_checkpoint
 from agent_rl.trainer.optimizer import apply, learning_rate, make_optimizer
-from agent_rl.trainer.settings import SftConfig
 from agent_rl.trainer.sft_data import Demonstrations, Example, Examples, Source, read_data
+from agent_rl.trainer.sft_settings import SftConfig
 
 _TOKENIZER_TEXTS = 3000
 

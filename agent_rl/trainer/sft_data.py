@@ -22,7 +22,7 @@ from agent_rl.rollout.renderer import Renderer
 from agent_rl.rollout.store import read_trajectories
 from agent_rl.tracking.run_folder import RunFolder
 from agent_rl.trainer.conversations import read_conversation, sequence
-from agent_rl.trainer.settings import SftConfig
+from agent_rl.trainer.sft_settings import SftConfig
 
 Example = tuple[list[int], list[bool]]
 """The tokens of a conversation, and a mask that is true at those that are trained."""

@@ -18,7 +18,8 @@ from agent_rl.envs.registration import make
 from agent_rl.envs.scripts import play
 from agent_rl.envs.section import written
 from agent_rl.evaluation.settings import EvalConfig
-from agent_rl.trainer.settings import SftConfig, TrainConfig
+from agent_rl.trainer.settings import TrainConfig
+from agent_rl.trainer.sft_settings import SftConfig
 
 SHOP = "from agent_rl import TaskSet, ToolEnv\nfrom agent_rl.core.settings import Settings\n\n\nclass ShopSettings(Settings):\n    price: int = 3\n\n\nclass Shop(ToolEnv):\n    Settings = ShopSettings\n"  # fmt: skip  # noqa: E501
 

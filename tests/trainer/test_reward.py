@@ -37,6 +37,8 @@ from .algorithms.bandit import ARMS, CONTEXTS, TURNS, chosen, roll_out
 from .conftest import trajectory
 from .reward_models import save_reward_model, scorer
 
+PICTURE: Message = {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -123,8 +125,7 @@ def test_what_has_no_score_has_a_problem(folder, demonstrations):
     worker = scalar(folder)
     with torch.no_grad():
         worker.model.score.weight.fill_(float("inf"))
-    picture: Message = {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}
-    unreadable = Conversation([picture, assistant("A cat.")], [], [])
+    unreadable = Conversation([PICTURE, assistant("A cat.")], [], [])
     infinite, refused = worker.judge([conversations(demonstrations)[0], unreadable])
     assert infinite.score is refused.score is None
     assert "its score is" in infinite.problem and "holds an image" in refused.problem
@@ -302,6 +303,12 @@ def test_what_does_not_fit_the_judges_context_is_a_problem(monkeypatch):
     assert said.score is None and "an answer of 1000 do not fit its context" in said.problem
     with pytest.raises(UserError, match=r"answer_tokens=1024 leaves nothing to read"):
         judging(lambda asked: "", monkeypatch, answer_tokens=1024)
+
+
+def test_a_conversation_with_images_is_not_judged_as_if_there_were_none(monkeypatch):
+    worker, _ = judging(lambda asked: verdict(asked, 5), monkeypatch)
+    (said,) = worker.judge([Conversation([PICTURE, assistant("A cat.")], [], [])])
+    assert said == Judgement(None, "a message holds an image, and a transcript is text alone")
 
 
 def test_a_real_model_that_knows_no_verdicts_gives_none():

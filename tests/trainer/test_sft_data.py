@@ -19,9 +19,10 @@ from agent_rl.rollout.store import write_trajectories
 from agent_rl.tracking.jsonl import read_metrics
 from agent_rl.tracking.run_folder import create_run
 from agent_rl.trainer.conversations import read_conversation, sequence
-from agent_rl.trainer.settings import SftConfig, TrainConfig
+from agent_rl.trainer.settings import TrainConfig
 from agent_rl.trainer.sft import _backward, _micro_batches
 from agent_rl.trainer.sft_data import Examples, read_data
+from agent_rl.trainer.sft_settings import SftConfig
 from tests.trainer.conftest import trajectory
 
 

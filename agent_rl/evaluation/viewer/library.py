@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from agent_rl.rollout.store import parse_trajectory
 from agent_rl.tracking.run_folder import RunFolder
 
 RUNS = "/api/runs"
+_MOMENT = 1.0  # seconds for which the folders of many runs are not looked through again
 
 
 class NotThereError(UserError):
@@ -40,11 +42,17 @@ class Library:
             UserError: There are none.
         """
         self.root = root
-        self.runs()
+        self._runs, self._found = find_runs(root), time.monotonic()
 
     def runs(self) -> list[ViewedRun]:
-        """Return the runs, the one that changed last first."""
-        return find_runs(self.root)
+        """Return the runs, the one that changed last first, as they were a moment ago.
+
+        Raises:
+            UserError: There are none any more.
+        """
+        if time.monotonic() > self._found + _MOMENT:
+            self._runs, self._found = find_runs(self.root), time.monotonic()
+        return self._runs
 
     def run(self, name: str) -> ViewedRun:
         """Return the run of that id.

@@ -7,7 +7,7 @@ from itertools import count
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from agent_rl.core.errors import UserError
-from agent_rl.core.message import Message, text_of
+from agent_rl.core.message import Message, images_of, text_of
 from agent_rl.core.outcome import InfrastructureError
 from agent_rl.core.threads import LoopThread
 from agent_rl.envs.judge import verdict_on
@@ -94,7 +94,13 @@ class GenerativeReward:
 
 
 def transcript(messages: Sequence[Message]) -> dict[str, str]:
-    """Return what was said and which tools were called, a part for each message; thoughts are left out."""
+    """Return what was said and which tools were called, a part for each message; thoughts are left out.
+
+    Raises:
+        UserError: A message holds an image.
+    """
+    if any(images_of(message) for message in messages):
+        raise UserError("a message holds an image, and a transcript is text alone")
     parts: dict[str, str] = {}
     for number, message in enumerate(messages, 1):
         calls = [call["function"] for call in message.get("tool_calls", [])]

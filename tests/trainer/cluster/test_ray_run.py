@@ -1,6 +1,7 @@
 """Runs whose workers live in actors: the same numbers as in this process, whatever dies, and nothing is left."""
 
 import os
+import random
 import re
 import signal
 import subprocess
@@ -14,9 +15,16 @@ import torch
 from safetensors.torch import load_file
 
 from agent_rl import train
+from agent_rl.config import compose, validate
+from agent_rl.core.message import assistant, user
+from agent_rl.core.trajectory import Group
 from agent_rl.tracking.jsonl import read_metrics
+from agent_rl.trainer.cluster.actors import RayCluster
+from agent_rl.trainer.cluster.inline import InlineCluster
 from agent_rl.trainer.cluster.remote import RemotePolicy
+from agent_rl.trainer.settings import TrainConfig
 
+from ..conftest import trajectory
 from ..reward_models import save_reward_model
 
 pytestmark = pytest.mark.slow
@@ -81,14 +89,18 @@ def test_two_ranks_share_the_work_of_all_workers_and_agree_with_one(ray, inline,
 
 def test_a_reward_model_apart_says_what_it_says_in_this_process(ray, tmp_path):
     model = save_reward_model(tmp_path / "model")
-    size = [*SIZE, "trainer.steps=1", "trainer.tasks=2", "algorithm.samples=4"]
-    words = [*size, "reward_model=scalar", f"reward_model.path={model}", "reward_model.weight=3"]
-    train(*words, f"out={tmp_path / 'inline'}")
-    train(*words, "cluster=ray", "cluster.apart=reward_model", f"out={tmp_path / 'ray'}")
-    inline, apart = (numbers(tmp_path / name) for name in ("inline", "ray"))
-    assert inline == apart and all(line["reward_model/std"] > 0 for line in inline)
-    weights = [tmp_path / name / "checkpoints/step_000001/model.safetensors" for name in ("inline", "ray")]
-    assert weights[0].read_bytes() == weights[1].read_bytes()
+    words = ["reward_model=scalar", f"reward_model.path={model}", "cluster=ray", "cluster.apart=reward_model"]
+    config = validate(TrainConfig, compose("train", ["model.device=cpu", *words]))
+    cluster, found = RayCluster(ray, config, config.cluster), []
+    try:
+        for team in (InlineCluster(config).team(None), cluster.team(None)):
+            said = trajectory(random.Random(0), 1.0)
+            said.messages = [user("Where is it?"), assistant("Here.")]
+            (group,), metrics = team.judge([Group("t", [said])])
+            found.append((said.components, group.rewards, metrics["reward_model/mean"]))
+    finally:
+        cluster.close()
+    assert found[0] == found[1] and found[0][1] == [1.0 + found[0][2]]
 
 
 def test_a_run_whose_actor_was_killed_ends_as_if_it_had_lived(ray, inline, tmp_path, monkeypatch, caplog, capfd):

@@ -1,12 +1,12 @@
 // What stands around every view: where one is, the keys, the theme, and following a run that goes on.
 
-import { button, fill, h, plain } from "./dom.js";
+import { button, fill, h, named, plain } from "./dom.js";
 import { showGroup } from "./group.js";
 import { help, pressed } from "./keys.js";
 import { choice, fileHash, go, here, hash, runHash } from "./route.js";
 import { showRun } from "./run.js";
 import { showRuns } from "./runs.js";
-import { embedded, load, runPath } from "./source.js";
+import { embedded, forget, load, runPath } from "./source.js";
 import { showFile } from "./table.js";
 import { startTheme, themeButton } from "./theme.js";
 import { showTrajectory } from "./trajectory.js";
@@ -16,7 +16,7 @@ const EVERY = 2000; // milliseconds between two looks at a run that goes on
 const main = document.getElementById("main");
 const bar = document.getElementById("bar");
 const places = new Map(); // how far each place was scrolled
-let current = { path: null, view: { keys: {} }, run: null, left: new AbortController() };
+let current = { place: null, view: { keys: {} }, run: null, left: new AbortController() };
 
 function viewOf({ run, file, group, number }) {
   if (!run) return showRuns;
@@ -28,9 +28,10 @@ function viewOf({ run, file, group, number }) {
 async function show() {
   const route = here();
   current.left.abort();
-  places.set(current.path, main.scrollTop);
+  places.set(current.place, main.scrollTop);
   const left = new AbortController();
-  current = { path: route.path, route, view: { keys: {} }, run: null, left };
+  const place = `${route.path} ${route.query.get("view")}`;
+  current = { place, route, view: { keys: {} }, run: null, left };
   const stage = h("div.stage");
   try {
     if (await onlyOneRun(route)) return;
@@ -45,7 +46,7 @@ async function show() {
   drawBar();
   main.replaceChildren(stage);
   current.view.shown?.();
-  main.scrollTop = places.get(route.path) ?? 0;
+  main.scrollTop = places.get(place) ?? 0;
   if (!bar.contains(document.activeElement)) main.focus({ preventScroll: true });
   current.view.settled?.();
 }
@@ -68,13 +69,8 @@ function drawBar() {
   const items = crumbs.map(([text, href], index) =>
     h("li", null, h("a", { href, "aria-current": index === crumbs.length - 1 && "page" }, plain(text))),
   );
-  document.title = [
-    ...crumbs
-      .slice(1)
-      .map(([text]) => text)
-      .reverse(),
-    "agent_rl",
-  ].join(" · ");
+  const place = crumbs.slice(1).map(([text]) => named(text));
+  document.title = [...place.reverse(), "agent_rl"].join(" · ");
   const state = run && h("span.live", null, h(`i.state.${run.state}`), h("span", null, run.state));
   fill(
     bar,
@@ -147,6 +143,7 @@ async function follow() {
     const next = await load(runPath(route.run), true);
     if (left.signal.aborted || next.version === run.version) return;
     current.run = next;
+    forget(runPath(route.run));
     drawBar();
     await view.refresh?.(next);
   } catch {

@@ -61,7 +61,7 @@ function listen(svg, { steps }, scales, show, state, openStep) {
   };
   svg.addEventListener("pointermove", (event) => show(nearest(event)));
   svg.addEventListener("pointerleave", () => show(null));
-  svg.addEventListener("click", (event) => openStep?.(steps[nearest(event)]));
+  svg.addEventListener("click", (event) => event.pointerType !== "touch" && openStep?.(steps[nearest(event)])); // a tap tells the value
   svg.addEventListener("keydown", (event) => {
     const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (event.key === "Enter" && state.cursor !== null) openStep?.(steps[state.cursor]);

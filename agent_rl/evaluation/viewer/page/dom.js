@@ -58,6 +58,11 @@ export function plain(text) {
   return pieces;
 }
 
+// The same where only a string will do.
+export function named(text) {
+  return text.replace(UNSEEN, codePoint);
+}
+
 export function codePoint(character) {
   return `U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
 }

@@ -109,7 +109,7 @@ function toolCall(call, answer, { open }) {
     h(
       "summary",
       null,
-      h("code", null, h("b", null, plain(call.name || "?"))),
+      h("code", null, h("b", null, plain(call.name || "a call that failed"))),
       h("span.preview", null, plain(oneLine(call.arguments))),
       call.invalid && h("span.bad", null, "invalid"),
     ),

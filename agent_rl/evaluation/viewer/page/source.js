@@ -6,6 +6,11 @@ export const embedded = holder ? JSON.parse(holder.textContent) : null;
 const KEPT = 24; // answers that are kept, so that going back and forth asks nobody
 const answers = new Map();
 
+// What was answered below a path may have changed.
+export function forget(path) {
+  for (const known of answers.keys()) if (known.startsWith(`${path}/`)) answers.delete(known);
+}
+
 export class Missing extends Error {}
 
 // The answer for a path. `fresh` asks again what may have changed.

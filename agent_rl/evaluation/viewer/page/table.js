@@ -1,7 +1,7 @@
 // The table of a file: only the rows that can be seen are drawn, so that 10,000 scroll like ten.
 
 import { cells } from "./cells.js";
-import { append, button, fill, h, say } from "./dom.js";
+import { append, button, fill, h, named, say } from "./dom.js";
 import { num, words } from "./format.js";
 import { choice, go, groupHash, here, note, trajectoryHash } from "./route.js";
 import { COLUMNS, choose, facets, summary } from "./rows.js";
@@ -9,7 +9,7 @@ import { filePath, find, load } from "./source.js";
 
 const NARROW = matchMedia("(max-width: 44rem)");
 const BEYOND = 12; // rows drawn above and below what can be seen
-const selected = new Map(); // the row that was selected last, by file
+export const selected = new Map(); // the number that was looked at last, by the path of its file
 
 export async function showFile(stage, { run, file }, signal) {
   const table = new Table(stage, run, file, signal);
@@ -18,6 +18,7 @@ export async function showFile(stage, { run, file }, signal) {
     title: file,
     arrows: true,
     shown: () => table.draw(),
+    settled: () => table.reveal(),
     keys: {
       j: ["next row", () => table.move(1)],
       k: ["row before", () => table.move(-1)],
@@ -140,12 +141,12 @@ class Table {
 
   drawFacet({ name, title, values, label = String }, value) {
     const options = [...values].map(([one, times]) =>
-      h("option", { value: one }, `${label(one)} (${times.toLocaleString("en")})`),
+      h("option", { value: one }, `${named(label(one))} (${times.toLocaleString("en")})`),
     );
     const select = h(
       "select",
       { name, onchange: () => this.set({ [name]: select.value }), "aria-label": title },
-      h("option", { value: "" }, `${title}: all`),
+      h("option", { value: "" }, `${named(title)}: all`),
       options,
     );
     select.value = value ?? "";
@@ -217,6 +218,12 @@ class Table {
     const now = this.place.get(selected.get(this.key));
     const first = Math.max(0, Math.ceil((this.main.scrollTop - this.body.offsetTop) / this.height()));
     this.select(now === undefined ? first : Math.min(this.shown.length - 1, Math.max(0, now + by)));
+  }
+
+  // Where one comes back from a trajectory, its row is in sight.
+  reveal() {
+    const index = this.place.get(selected.get(this.key));
+    if (index !== undefined) this.select(index);
   }
 
   select(index) {

@@ -8,6 +8,7 @@ import { conversation } from "./message.js";
 import { choice, go, groupHash, here, sameView, trajectoryHash } from "./route.js";
 import { choose } from "./rows.js";
 import { detailPath, filePath, find, load } from "./source.js";
+import { selected } from "./table.js";
 import { tokenView } from "./tokens.js";
 
 export async function showTrajectory(main, route, signal) {
@@ -17,6 +18,7 @@ export async function showTrajectory(main, route, signal) {
   for (const next of [way.after, way.before])
     if (next !== undefined) load(detailPath(run, file, next)).catch(() => null);
   const group = rows.filter((row) => detail.group.includes(row.number)); // an exported file may hold some of it
+  selected.set(filePath(run, file), number);
   const place = { run, file, group, way, detail, asTokens: query.get("view") === "tokens" };
   const to = (next) => next !== undefined && location.replace(trajectoryHash(run, file, next, sameView(query)));
   const body = place.asTokens ? tokenView(detail, signal) : talk(place, query);

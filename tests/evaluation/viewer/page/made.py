@@ -16,7 +16,7 @@ from agent_rl.core.files import write_json_atomic, write_text_atomic
 from agent_rl.core.message import Message, assistant, system, tool_call, tool_result, user
 from agent_rl.core.outcome import StopReason
 from agent_rl.core.trajectory import Origin, Segment, Trajectory, Turn
-from agent_rl.rollout.learned import write_learned
+from agent_rl.rollout.learned import Arrays, write_learned
 from agent_rl.rollout.store import write_trajectories
 from agent_rl.tracking.jsonl import JsonlTracker
 from agent_rl.tracking.run_folder import RunFolder
@@ -94,12 +94,14 @@ def episodes(tasks: int, samples: int, seed: int = 0) -> list[Trajectory]:
 
 def learned_of(path: Path, trajectories: Sequence[Trajectory]) -> None:
     """What a trainer may have made of them: the same but for rounding, and an advantage by the reward."""
-    lengths = [len(one.action_logprobs) for one in trajectories]
-    engine = np.array([value for one in trajectories for value in one.action_logprobs], np.float32)
-    noise = np.random.default_rng(0).normal(0, 2e-3, len(engine)).astype(np.float32)
-    advantages = [one.reward - 0.5 for one, length in zip(trajectories, lengths, strict=True) for _ in range(length)]
+    noise = np.random.default_rng(0)
+    rows = []
+    for one in trajectories:
+        engine = np.array(one.action_logprobs, np.float32)
+        trainer = np.minimum(engine + noise.normal(0, 2e-3, len(engine)), 0).astype(np.float32)
+        rows.append((trainer, np.full(len(engine), one.reward - 0.5, np.float32)))
     path.parent.mkdir(exist_ok=True)
-    write_learned(path, lengths, np.minimum(engine + noise, 0), np.array(advantages, np.float32))
+    write_learned(path, Arrays.of(rows))
 
 
 def begin_run(path: Path) -> RunFolder:

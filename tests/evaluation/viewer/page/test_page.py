@@ -133,7 +133,7 @@ def test_the_keys_lead_through_rows_trajectories_tokens_and_groups(url: str, loo
 
 
 def test_next_and_previous_go_the_way_of_the_filter(url: str, look: Open) -> None:
-    page = look(f"{url}{STEP}?hops=2&a.hops=2&sort=number&down=1")
+    page = look(f"{url}{STEP}?a.hops=2&sort=number&down=1")
     order = rows(page)
     assert order == sorted(order, key=int, reverse=True) and len(order) == 4
     page.keyboard.press("j")
@@ -142,6 +142,9 @@ def test_next_and_previous_go_the_way_of_the_filter(url: str, look: Open) -> Non
     page.keyboard.press("n")
     page.get_by_text("2 of 4").wait_for()
     assert f"/{order[1]}?" in page.url
+    page.keyboard.press("Escape")
+    page.locator(".row.selected").wait_for()
+    assert page.locator(".row.selected .cell").first.inner_text() == order[1]
 
 
 def test_a_conversation_folds_its_tools_and_tells_rewards_and_times(url: str, look: Open) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from agent_rl.core.message import assistant, user
 from agent_rl.core.trajectory import Origin, Trajectory, Turn
-from agent_rl.rollout.learned import write_learned
+from agent_rl.rollout.learned import Arrays, write_learned
 from agent_rl.rollout.store import write_trajectories
 from tests.evaluation.viewer.page import made
 from tests.evaluation.viewer.page.conftest import Open, Opened, serving
@@ -39,13 +39,11 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> object:
     long = played("word " * 3000, "said " * 5000)
     made.add_step(folder, 1, [one, long])
     write_trajectories(folder.trajectories_file(1), [one, long])
-    engine = np.array([*one.action_logprobs, *long.action_logprobs], np.float32)
-    trainer = engine.copy()
-    trainer[WIDEST] -= GAP
-    advantages = np.full_like(engine, 0.5)
-    advantages[-1] = np.nan
-    lengths = [len(one.action_logprobs), len(long.action_logprobs)]
-    write_learned(folder.learned_file(1), lengths, trainer, advantages)
+    trainer = [np.array(each.action_logprobs, np.float32) for each in (one, long)]
+    trainer[0][WIDEST] -= GAP
+    advantages = [np.full_like(each, 0.5) for each in trainer]
+    advantages[1][-1] = np.nan
+    write_learned(folder.learned_file(1), Arrays.of(list(zip(trainer, advantages, strict=True))))
     with serving(folder.path) as address:
         yield f"{address}#/run/trajectories%2Fstep_000001"
 
