@@ -21,6 +21,7 @@ State = Literal["running", "finished", "stopped"]
 
 _ENDING = ".jsonl.zst"
 _DEPTH = 5  # folders below the one that is viewed in which runs are looked for
+_OWN = ("checkpoints", "trajectories", "beside", "learned", "evaluations", "profiles", "exports")  # of a run
 _EPISODES = ("episodes", "partial")  # whole, and as far as they have come
 
 
@@ -193,15 +194,16 @@ def is_run(folder: Path) -> bool:
 
 
 def _below(folder: Path, depth: int) -> Iterator[Path]:
-    """Yield the runs below a folder; there are none within another."""
+    """Yield the runs below a folder, those in another run too (it may have been rescored), but for what is its own."""
     try:
-        inner = sorted(entry.path for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith("."))
+        inner = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith("."))
     except OSError:
         return
-    for path in map(Path, inner):
+    own = _OWN if is_run(folder) else ()
+    for path in (folder / name for name in inner if name not in own):
         if is_run(path):
             yield path
-        elif depth > 1:
+        if depth > 1:
             yield from _below(path, depth - 1)
 
 

@@ -35,15 +35,17 @@ def test_a_folder_of_a_run_is_that_run(tmp_path: Path) -> None:
     assert run.success_at == 1.0
 
 
-def test_all_runs_below_a_folder_are_found_and_none_within_a_run(tmp_path: Path) -> None:
+def test_all_runs_below_a_folder_are_found_but_for_the_parts_of_a_run(tmp_path: Path) -> None:
     training(tmp_path / "one")
+    alone(tmp_path / "one" / "rescored-1")
     alone(tmp_path / "suite" / "two")
     alone(tmp_path / "suite~two")
     (tmp_path / "empty").mkdir()
     found = find_runs(tmp_path)
-    assert sorted(run.name for run in found) == ["one", "suite/two", "suite~two"]
-    assert len({run.id for run in found}) == 3 and not any("/" in run.id for run in found)
-    assert {run.name: run.kind for run in found} == {"one": "train", "suite/two": "eval", "suite~two": "eval"}
+    assert sorted(run.name for run in found) == ["one", "one/rescored-1", "suite/two", "suite~two"]
+    assert len({run.id for run in found}) == 4 and not any("/" in run.id for run in found)
+    assert [run.name for run in found if run.kind == "train"] == ["one"]
+    assert [run.name for run in find_runs(tmp_path / "one")] == ["one"]
 
 
 def test_a_folder_without_a_run_is_refused_with_one_line(tmp_path: Path) -> None:
