@@ -1,6 +1,7 @@
 """Transcripts that attack whoever reads them: on the page they are text, and nothing else."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -71,25 +72,23 @@ def harmless(page: Opened) -> None:
     assert page.locator("#main img").evaluate_all("all => all.every(one => one.src.startsWith('data:image/png'))")
 
 
-def walk(page: Opened, home: str) -> None:
-    """Look at everything that there is."""
+def walk(page: Opened, home: str, numbers: Sequence[int]) -> None:
+    """Look at everything that there is of some of the attacks."""
     page.locator(".files a").first.click()
     page.locator(".rows .row").first.wait_for()
     assert page.locator(".rows .row").count() == len(ATTACKS)
     harmless(page)
-    for number, text in enumerate(ATTACKS):
-        for view in (f"{number}", f"{number}?view=tokens", f"group/{number}"):
+    for number in numbers:
+        for view in (f"group/{number}", f"{number}?view=tokens", f"{number}"):
             page.goto(f"{home}/episodes/{view}")
             page.locator(f"#main .page.{'group' if 'group' in view else 'trajectory'}").wait_for()
             harmless(page)
-        page.goto(f"{home}/episodes/{number}")
-        page.locator(".message.user").wait_for()
-        assert page.locator(".message.user .text").text_content().startswith(text[:5])
+        assert page.locator(".message.user .text").text_content().startswith(ATTACKS[number][:5])
 
 
 def test_hostile_transcripts_are_text(folder: Path, serve: object, look: Open) -> None:
     page = look(serve(folder))
-    walk(page, page.url)
+    walk(page, page.url, range(len(ATTACKS)))
     page.goto(f"{page.url.partition('/episodes')[0]}/episodes/6")
     shown = page.locator(".message.user")
     shown.locator(".unseeable").first.wait_for()
@@ -105,7 +104,7 @@ def test_in_an_exported_page_they_are_text_as_well(folder: Path, tmp_path: Path,
     export(Library(folder), target)
     page = look(target.as_uri())
     page.locator(".files a").first.wait_for()
-    walk(page, page.url)
+    walk(page, page.url, (0, 3, 4, 6))
 
 
 def test_very_long_texts_are_cut_until_one_asks_for_them(folder: Path, serve: object, look: Open) -> None:
