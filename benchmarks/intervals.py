@@ -91,6 +91,8 @@ def read_successes(path: Path, success_at: float = 1.0) -> Values:
         if trajectory.usable:
             tasks[trajectory.task_id][trajectory.sample] += trajectory.reward
     most = max(map(len, tasks.values()))
+    if most < 2 * SAMPLES:
+        raise SystemExit(f"{path} has {most} episodes a task; at least {2 * SAMPLES} are needed")
     found = np.array([list(task.values()) for task in tasks.values() if len(task) == most])
     return (found >= success_at).astype(np.float64)
 

@@ -20,13 +20,14 @@ from agent_rl.tracking.facts import describe
 from agent_rl.tracking.run_folder import RunFolder, write_config
 
 _MORE = """RUN is the folder of an evaluation, or of a training run: then name=NAME chooses one of its evaluations
-(before, after, step_000010 …) or step=N the trajectories of a training step."""
+(before, after, step_000010 …) or step=N the trajectories of a training step. What is not given is as it was when the
+episodes were played."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Describe the command."""
     parser.add_argument("path", metavar="RUN", help="the folder of an evaluation or of a training run")
-    add_words(parser, RescoreConfig, "agent-rl rescore evaluations/base env.fee=0.1")
+    add_words(parser, RescoreConfig, "agent-rl rescore evaluations/base env.malformed.penalty=-0.1")
     parser.add_argument("--json", action="store_true", help="end with what changed as one JSON object on a line")
     parser.epilog = f"{_MORE}\n\n{parser.epilog}"
     parser.set_defaults(run=run)

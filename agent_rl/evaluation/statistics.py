@@ -3,8 +3,9 @@
 Intervals are of 95 % and come from the cluster bootstrap over tasks (Field and Welsh 2007,
 doi:10.1111/j.1467-9868.2007.00593.x): tasks are drawn again with replacement, each with all its episodes, 10,000 times
 with a fixed seed, so that the same values have the same interval. They are studentised (Efron and Tibshirani 1993,
-chapter 12), which percentile intervals are not: those miss skewed rewards and rare events too often (of 100 tasks with
-log-normal rewards they held the truth in 91 % of 2,000 cases, these in 93 %; `benchmarks/intervals.py`).
+chapter 12). Percentile intervals, which are not, miss skewed rewards and rare events too often: of 2,000 simulated
+evaluations of 100 tasks with log-normal mean rewards they held the truth in 91 %, these in 93 %. What these do on
+several kinds of tasks `benchmarks/intervals.py` measures.
 
 No end of an interval is further out than the exact binomial bound for shares of the same mean, between 0 and 1 or,
 where a metric is no share, between the smallest and the largest value seen. It also is the interval where every task

@@ -92,9 +92,9 @@ def overview(cells: Mapping[str, Results], failed: Mapping[str, str] | None = No
             str(found.tasks),
             str(found.subject.n),
             *(_cells("success", found.metrics["success"]) if found.metrics else ("–", "–")),
-            _number("reward", found.mean("reward")),
-            *(_number(name, found.mean(f"{name}{found.subject.n}")) for name in several),
-            *(_number(name, found.mean(name)) for name in ("turns", "tokens", "seconds")),
+            number("reward", found.mean("reward")),
+            *(number(name, found.mean(f"{name}{found.subject.n}")) for name in several),
+            *(number(name, found.mean(name)) for name in ("turns", "tokens", "seconds")),
             str(found.failures),
         )
         for label, found in cells.items()
@@ -132,15 +132,17 @@ def _rows(found: Mapping[str, Estimate]) -> list[Row]:
 
 
 def _cells(name: str, found: Estimate) -> tuple[str, str]:
-    return _number(name, found.mean), f"{_number(name, found.low)} – {_number(name, found.high)}"
+    return number(name, found.mean), f"{number(name, found.low)} – {number(name, found.high)}"
 
 
-def _number(name: str, value: float) -> str:
+def number(name: str, value: float, sign: bool = False) -> str:
+    """Return a value of a metric as it is written, a dash for none; `sign` writes that of what is above 0, too."""
     if math.isnan(value):
         return "–"
+    plus = "+" if sign else ""
     if 0 < abs(value) < 0.01 and not share(name):
-        return f"{value:.2g}"
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:,.1f}"
+        return f"{value:{plus}.2g}"
+    return f"{value:{plus}.3f}" if abs(value) < 10 else f"{value:{plus},.1f}"
 
 
 def _escaped(cell: str) -> str:

@@ -9,8 +9,9 @@ import jinja2
 from agent_rl.core.files import write_text_atomic
 from agent_rl.core.text import printable
 from agent_rl.evaluation.comparison.compare import Comparison, Row
-from agent_rl.evaluation.comparison.text import about, cells, left_out, number, p_value, short_p, summary, won_and_lost
+from agent_rl.evaluation.comparison.text import about, cells, left_out, p_value, short_p, summary, won_and_lost
 from agent_rl.evaluation.curves import ticks
+from agent_rl.evaluation.tables import number
 
 _LISTED = 20  # tasks won, and tasks lost
 

@@ -1,16 +1,14 @@
 """Comparisons in words and tables."""
 
-import math
 from collections.abc import Iterator, Sequence
 
 from agent_rl.core.text import printable
 from agent_rl.evaluation.comparison.compare import Change, Comparison, Row
 from agent_rl.evaluation.comparison.sides import Side
-from agent_rl.evaluation.figures import share
 from agent_rl.evaluation.statistics import holm
-from agent_rl.evaluation.tables import Table
+from agent_rl.evaluation.tables import Table, number
 
-_TWICE = ("avg@", "pass@1", "pass^1", "reward/")  # beside what says the same in most evaluations
+_TWICE = ("pass@1", "pass^1")  # what the success tells
 _LISTED = 5  # tasks won, and tasks lost
 _NAMED = 5  # tasks that one side alone has
 _WIDE = 90  # characters of what was asked
@@ -70,7 +68,7 @@ def left_out(comparison: Comparison) -> Iterator[str]:
 
 def tables(comparison: Comparison) -> list[Table]:
     """Return the figures, the metric by attribute, the stop reasons, and the tasks that changed most."""
-    shown = [row for row in comparison.figures if not row.name.startswith(_TWICE)]
+    shown = [row for row in comparison.figures if row.name not in _TWICE and not row.name.startswith("avg@")]
     made = [
         Table("figures over the tasks that both have", (*_HEADER, "p"), [cells(r) for r in [comparison.row, *shown]])
     ]
@@ -112,16 +110,6 @@ def cells(row: Row) -> tuple[str, ...]:
     return (printable(row.name), *_figures(row.name, row), short_p(row.paired.p))
 
 
-def number(name: str, value: float, sign: bool = False) -> str:
-    """Return a value of a metric as it is written."""
-    if math.isnan(value):
-        return "–"
-    plus = "+" if sign else ""
-    if 0 < abs(value) < 0.01 and not share(name):
-        return f"{value:{plus}.2g}"
-    return f"{value:{plus}.3f}" if abs(value) < 10 else f"{value:{plus},.1f}"
-
-
 def p_value(p: float) -> str:
     """Return a p-value within a sentence."""
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
@@ -156,6 +144,13 @@ def _holm(row: Row) -> str:
 
 
 def _changes(title: str, metric: str, changes: Sequence[Change]) -> Table:
-    asked = [printable(f"{change.task}  {' '.join(change.asked.split())[:_WIDE]}") for change in changes]
-    values = [(number(metric, change.a), number(metric, change.b)) for change in changes]
-    return Table(title, ("task", "A", "B"), [(text, *both) for text, both in zip(asked, values, strict=True)])
+    rows = [
+        (
+            printable(change.task),
+            printable(" ".join(change.asked.split())[:_WIDE]),
+            number(metric, change.a),
+            number(metric, change.b),
+        )
+        for change in changes
+    ]
+    return Table(title, ("task", "asked", "A", "B"), rows, words=2)
