@@ -129,7 +129,7 @@ def test_a_run_killed_while_checkpoints_are_written_behind_it_ends_as_if_it_had_
     for number in (2, 4):
         kill_when(lambda number=number: any(checkpoints.glob(f".step_*{number}/*.safetensors")), *words)
         words = [f"resume={run}"]
-    kill_when(lambda: (run / "evaluations" / "after.json").exists(), *words)
+    kill_when(lambda: (run / "evaluations" / "after" / "results.json").exists(), *words)
     assert {path.name for path in checkpoints.iterdir()} == {"step_000005", "step_000006"}
     finish(*words)
     assert_same(whole, run)

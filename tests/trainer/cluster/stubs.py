@@ -44,7 +44,7 @@ class Sharded:
             distributed.all_reduce(whole)
             yield f"weight {number}", whole.to(dtype)
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path, behind: bool = False) -> None:
         if distributed.get_rank() == 0:
             (folder / "state").write_text(repr(self.heard))
 
