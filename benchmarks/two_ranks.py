@@ -88,7 +88,7 @@ def _serve(rank: int, size: int, store: str) -> None:
     model = new_model(VOCABULARY, eos_token_id=0, pad_token_id=0, seed=0).eval()
     model.set_attn_implementation(attention.NAME)
     worker = PolicyWorker(model, OptimizerSettings(lr=1e-5), TrainerSettings().micro_tokens, 1.0)
-    groups, algorithm = make_groups(16, 4, 300, same=True), AlgorithmSettings(samples=4)
+    groups, algorithm = make_groups(32, 4, 300, same=True), AlgorithmSettings(samples=4)
     for _ in sys.stdin:
         clock, processor = time.perf_counter(), time.process_time()
         full_update(worker, groups, algorithm)
