@@ -157,6 +157,7 @@ def test_a_checkpoint_without_a_chat_template_is_told_in_one_line(run, model):
     assert one_line(run("eval", "model=./m", *SMALL)).endswith("has no chat template")
 
 
+@pytest.mark.slow
 def test_a_sound_checkpoint_is_measured_and_leaves_stderr_empty(run, model):
     status, out, err = run("eval", "model=./m", *SMALL, "--json")
     assert (status, err) == (0, "")
@@ -196,6 +197,7 @@ def test_resuming_a_run_whose_configuration_is_gone_is_told_in_one_line(run, her
     assert "the configuration of old cannot be read" in one_line(run("train", "resume=old"))
 
 
+@pytest.mark.slow
 def test_a_resumed_run_refuses_other_settings(run, here, model):
     config = run("train", "model=./m", "trainer.tasks=3", "--dry-run")[1].partition("Tasks: ")[0]
     (here / "old").mkdir()

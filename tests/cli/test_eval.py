@@ -246,6 +246,7 @@ def test_failures_are_told_beside_the_figures_and_are_in_none(shaky, capsys):
     assert "3 failed, which are in no figure (3 x infrastructure/database)" in out
 
 
+@pytest.mark.slow
 def test_several_are_measured_in_folders_of_their_own_and_one_table(shaky, capsys):
     words = ["env=shaky.py:Shaky,guess", "engine=scripted", "tasks=5", "temperature=0,1", "out=all"]
     assert main(["eval", *words, "--json"]) == 3

@@ -80,6 +80,7 @@ def test_a_wrong_or_missing_key_is_one_clear_line(key, told, monkeypatch, capsys
     assert "secret" not in line
 
 
+@pytest.mark.slow
 def test_the_python_api_measures_it_too_without_torch():
     script = (
         "import sys, agent_rl\n"

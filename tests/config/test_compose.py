@@ -44,6 +44,7 @@ def test_without_words_every_command_has_its_defaults(command, model):
     assert validate(model, compose(command, [])) == model()
 
 
+@pytest.mark.slow
 def test_every_preset_of_every_group_is_valid():
     groups = [folder.name for folder in PRESETS.iterdir() if folder.is_dir()]
     assert set(groups) >= {"env", "model", "engine", "algorithm", "suite"}

@@ -13,6 +13,8 @@ from agent_rl.evaluation.viewer.library import Library
 from tests.evaluation.viewer.page import made
 from tests.evaluation.viewer.page.conftest import Open
 
+pytestmark = pytest.mark.slow  # a browser is started
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -16,6 +16,8 @@ from agent_rl.evaluation.viewer.server import PAGE
 from tests.evaluation.viewer.page import made
 from tests.evaluation.viewer.page.conftest import Open, Opened
 
+pytestmark = pytest.mark.slow  # a browser is started
+
 ATTACKS = (
     "</script><script>window.hacked = 1</script>",
     "<img src=x onerror='window.hacked = 2'>",
@@ -98,7 +100,6 @@ def test_hostile_transcripts_are_text(folder: Path, serve: object, look: Open) -
     assert shown.get_by_text("image not shown").count() == len(URLS)
 
 
-@pytest.mark.slow
 def test_in_an_exported_page_they_are_text_as_well(folder: Path, tmp_path: Path, look: Open) -> None:
     target = tmp_path / "page.html"
     export(Library(folder), target)

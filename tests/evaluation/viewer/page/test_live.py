@@ -10,6 +10,8 @@ from agent_rl.rollout.store import write_trajectories
 from tests.evaluation.viewer.page import made
 from tests.evaluation.viewer.page.conftest import Open
 
+pytestmark = pytest.mark.slow  # a browser is started
+
 
 def test_a_run_that_goes_on_is_followed_without_losing_the_place(tmp_path: Path, serve: object, look: Open) -> None:
     folder = made.begin_run(tmp_path / "run")
@@ -58,7 +60,6 @@ def test_a_viewer_that_was_ended_is_noticed(tmp_path: Path, serve: object, look:
         page.wrong.clear()  # the browser itself notes that nobody answered
 
 
-@pytest.mark.slow
 def test_ten_thousand_rows_scroll_and_only_those_in_sight_are_drawn(tmp_path: Path, serve: object, look: Open) -> None:
     few = made.episodes(50, 4)
     many = [replace(few[place % 200], task_id=f"test-{place // 4:05d}") for place in range(10_000)]

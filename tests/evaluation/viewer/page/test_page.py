@@ -7,6 +7,8 @@ import pytest
 from tests.evaluation.viewer.page import made
 from tests.evaluation.viewer.page.conftest import Open, Opened, serving
 
+pytestmark = pytest.mark.slow  # a browser is started
+
 STEP = "#/run/trajectories%2Fstep_000002"
 
 

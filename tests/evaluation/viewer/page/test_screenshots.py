@@ -11,6 +11,8 @@ from agent_rl.evaluation.viewer.library import Library
 from tests.evaluation.viewer.page import made
 from tests.evaluation.viewer.page.conftest import Open, Opened
 
+pytestmark = pytest.mark.slow  # a browser is started
+
 DOCS = Path(__file__).parents[4] / "docs" / "images"
 GIVEN = os.environ.get("AGENT_RL_SCREENSHOTS")
 
@@ -43,7 +45,6 @@ def take(page: Opened, name: str, tmp_path: Path) -> None:
         assert len(picture.getcolors(1 << 20) or range(1000)) > 100
 
 
-@pytest.mark.slow
 def test_the_docs_show_the_page_as_it_is(run: Path, tmp_path: Path, serve: object, look: Open) -> None:
     url = serve(run)
     places = steps(run)

@@ -14,6 +14,8 @@ from agent_rl.rollout.store import write_trajectories
 from tests.evaluation.viewer.page import made
 from tests.evaluation.viewer.page.conftest import Open, Opened, serving
 
+pytestmark = pytest.mark.slow  # a browser is started
+
 LIKELY, UNLIKELY, GAP = -0.05, -6.0, 0.75
 WORST, WIDEST = 3, 1  # of the sampled tokens: the least likely, and that with the largest gap
 
